@@ -9,13 +9,13 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from verification import verify as runner
 from verification.chance import least_parameter, power_of_two, probability
 from verification.claim import Claim, Kind, Mutant, Sides, Statistic, Variant, Verdict
 from verification.confidence import BinomialTest
 from verification.domains import initializations
 from verification.instances import Instance, build_initialization
 from verification.verify import Options, verify_claim
+from verification.verify import random as runner
 
 SPEC = {"n": 2, "d": 2, "rows": "sphere", "phi": "linear", "k": 2}
 

@@ -82,15 +82,21 @@ class Statistic:
 
 
 SidesOf = Callable[[Instance, Arithmetic], Mapping[str, Sides]]
+#: Claimed failure probabilities by variant; a sentence, with its numbers, where nothing is promised.
+FailureOf = Callable[[Instance], Mapping[str, float | str]]
 StatisticsOf = Callable[[Instance], Mapping[str, Sequence[Statistic]]]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One constant of a statement: its name ("paper", "explicit", "sharp", ...) and formula."""
+    """One form of a statement: its name ("paper", "explicit", "sharp", ...), formula, and kind where not the claim's.
+
+    A theorem may say several things of one situation: of every run, and of the probability of some runs.
+    """
 
     name: str
     statement: str
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -113,14 +119,18 @@ class Mutant:
     sides : callable
         As `Claim.sides`, for the one variant named "mutant".
     failure, statistics : callable or None
-        As in `Claim`, for the kinds that have them (failure defaults to that of the claim's last variant).
+        As in `Claim`, for the kinds that have them (failure defaults to that of the claim's last variant of that
+        kind).
+    kind : Kind or None
+        Where not the claim's.
     """
 
     name: str
     why: str
     sides: SidesOf | None = None
-    failure: Callable[[Instance], Mapping[str, float]] | None = None
+    failure: FailureOf | None = None
     statistics: StatisticsOf | None = None
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +146,7 @@ class Claim:
         LaTeX.
     source : str
     kind : Kind
+        Of the variants that state none of their own.
     domain : Domain
         What instances look like, how they are drawn and built.
     variants : tuple of Variant
@@ -150,8 +161,8 @@ class Claim:
     floor : float
         Share of fuzzed instances that must be decided (neither vacuous nor undecided); tested.
     failure : callable or None
-        Kind PROBABILITY: ``failure(instance)`` -> {variant name: claimed probability of failure}. Depends on the
-        parameters, not on the draw.
+        Kind PROBABILITY: ``failure(instance)`` -> {variant name: claimed probability of failure}, or the sentence that
+        says why nothing is promised (VACUOUS). Depends on the parameters, not on the draw.
     statistics : callable or None
         Kind MEAN: ``statistics(instance)`` -> {variant name: statistics of this draw}, always in the same order.
     proof : str
@@ -170,7 +181,7 @@ class Claim:
     mutants: tuple[Mutant, ...] = ()
     extremal: tuple[Spec, ...] = ()
     floor: float = 0.5
-    failure: Callable[[Instance], Mapping[str, float]] | None = None
+    failure: FailureOf | None = None
     statistics: StatisticsOf | None = None
     proof: str = ""
 
@@ -178,31 +189,56 @@ class Claim:
         names = [v.name for v in self.variants]
         if not names or len(set(names)) != len(names):
             raise ValueError(f"{self.id}: got variants {names}; expected distinct names, at least one")
-        if (self.failure is not None) != (self.kind is Kind.PROBABILITY):
+        kinds = set(self.kinds)
+        if (self.failure is not None) != (Kind.PROBABILITY in kinds):
             raise ValueError(f"{self.id}: failure goes with kind PROBABILITY, and only with it")
-        if (self.statistics is not None) != (self.kind is Kind.MEAN) or (self.sides is None) != (
-            self.kind is Kind.MEAN
-        ):
-            raise ValueError(f"{self.id}: statistics, instead of sides, go with kind MEAN, and only with it")
+        if (self.statistics is not None) != (Kind.MEAN in kinds):
+            raise ValueError(f"{self.id}: statistics go with kind MEAN, and only with it")
+        if (self.sides is None) != (kinds == {Kind.MEAN}):
+            raise ValueError(f"{self.id}: every kind but MEAN needs sides")
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of its variants, each once, in order."""
+        return tuple(dict.fromkeys(v.kind or self.kind for v in self.variants))
+
+    def parts(self) -> tuple[Claim, ...]:
+        """The claim cut into claims of one kind each; itself when it has one kind."""
+        if self.kinds == (self.kind,):
+            return (self,)
+        return tuple(self._part(kind) for kind in self.kinds)
+
+    def _part(self, kind: Kind) -> Claim:
+        return replace(
+            self,
+            kind=kind,
+            variants=tuple(replace(v, kind=None) for v in self.variants if (v.kind or self.kind) is kind),
+            sides=None if kind is Kind.MEAN else self.sides,
+            failure=self.failure if kind is Kind.PROBABILITY else None,
+            statistics=self.statistics if kind is Kind.MEAN else None,
+            mutants=(),
+        )
 
     def mutated(self, mutant: Mutant) -> Claim:
         """The false neighbour as a claim of its own, with one variant named "mutant"."""
+        kind = mutant.kind or self.kind
         return replace(
             self,
             id=f"{self.id}/{mutant.name}",
             title=f"{self.title} (false: {mutant.why})",
+            kind=kind,
             variants=(Variant("mutant", mutant.why),),
             sides=mutant.sides,
-            failure=mutant.failure if mutant.failure is not None else self._mutant_failure(),
+            failure=self._mutant_failure(mutant) if kind is Kind.PROBABILITY else None,
             statistics=mutant.statistics,
             mutants=(),
         )
 
-    def _mutant_failure(self) -> Callable[[Instance], Mapping[str, float]] | None:
-        if self.failure is None:
-            return None
+    def _mutant_failure(self, mutant: Mutant) -> FailureOf | None:
+        if mutant.failure is not None or self.failure is None:
+            return mutant.failure
         own = self.failure
-        last = self.variants[-1].name
+        last = [v.name for v in self.variants if (v.kind or self.kind) is Kind.PROBABILITY][-1]
         return lambda instance: {"mutant": own(instance)[last]}
 
 

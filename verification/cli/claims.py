@@ -63,7 +63,9 @@ def claims(slug: str | None, as_json: bool, no_color: bool, quiet: bool, output:
 
             listing = table("claim", "kind", "forms", "title")
             for c in chosen:
-                listing.add_row(c.id, c.kind.value, ", ".join(v.name for v in c.variants), c.title)
+                listing.add_row(
+                    c.id, " + ".join(k.value for k in c.kinds), ", ".join(v.name for v in c.variants), c.title
+                )
             listing.columns[0].no_wrap = True
             out.print(listing)
         if not quiet:
@@ -79,7 +81,7 @@ def _claim_json(c: Claim) -> dict[str, Any]:
         "statement": c.statement,
         "source": c.source,
         "domain": c.domain.name,
-        "variants": [{"name": v.name, "statement": v.statement} for v in c.variants],
+        "variants": [{"name": v.name, "statement": v.statement, "kind": (v.kind or c.kind).value} for v in c.variants],
         "assumptions": [a.text for a in c.assumptions],
         "mutants": [{"name": m.name, "why": m.why} for m in c.mutants],
         "proof": c.proof,
@@ -88,7 +90,12 @@ def _claim_json(c: Claim) -> dict[str, Any]:
 
 def _print_claim(out: Console, c: Claim) -> None:
     out.print(f"[bold]{c.id}[/bold]  {c.title}")
-    lines = [("kind", c.kind.value), ("statement", c.statement), ("source", c.source), ("instances", c.domain.name)]
+    lines = [
+        ("kind", ", ".join(k.value for k in c.kinds)),
+        ("statement", c.statement),
+        ("source", c.source),
+        ("instances", c.domain.name),
+    ]
     lines += [(v.name, v.statement) for v in c.variants]
     lines += [("assumes", a.text) for a in c.assumptions]
     lines += [("mutant", f"{m.name}: {m.why}") for m in c.mutants]
@@ -272,7 +279,7 @@ def _one_instance(slug: str, text: str, *, as_json: bool, output: str | None, no
     from verification.verify import Options, verify_claim
 
     claim, spec = load(slug), parse_spec(text)
-    if claim.kind in (Kind.PROBABILITY, Kind.MEAN):
+    if {Kind.PROBABILITY, Kind.MEAN} & set(claim.kinds):
         from dataclasses import replace
 
         seed = int(spec.get("seed", 0))

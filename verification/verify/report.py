@@ -1,0 +1,185 @@
+"""What a run of a claim reports, and the running counts behind it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..claim import Kind, Record, Verdict
+from ..instances import Spec, format_spec
+
+__all__ = ["NOT_HERE", "ClaimReport", "Options", "Tally", "VariantReport"]
+
+Floats = NDArray[np.float64]
+
+#: Radius of a slack below which an undecided instance still says how tight a statement is.
+_TELLING = 1e-9
+
+NOT_HERE = "this variant does not apply here"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run claims.
+
+    Parameters
+    ----------
+    examples : int
+        Fuzzed instances per deterministic claim.
+    alpha : float
+        Error level of the whole run, shared out over its claims.
+    seed : int
+    claims : int
+        How many claims share alpha.
+    X : (n, d) float64 or None
+        Run on these unit rows instead of fuzzed ones.
+    """
+
+    examples: int = 250
+    alpha: float = 0.01
+    seed: int = 0
+    claims: int = 1
+    X: Floats | None = None
+
+
+@dataclass(frozen=True)
+class VariantReport:
+    """What a run found for one variant.
+
+    Parameters
+    ----------
+    name : str
+    verdict : Verdict
+    instances, decided, vacuous : int
+        For statements with probability: draws.
+    min_slack, median_slack : float or None
+    witness : mapping or None
+        Spec of the instance with the least slack, or of the smallest violation found.
+    left, right : float or None
+        Both sides on the witness.
+    reason : str
+        The commonest reason for what was not decided, or how a violation was confirmed.
+    failures : int
+        Random draws that failed.
+    claimed_failure : float or None
+        Claimed failure probability (the largest over the problems tried).
+    """
+
+    name: str
+    verdict: Verdict
+    instances: int
+    decided: int
+    vacuous: int
+    min_slack: float | None = None
+    median_slack: float | None = None
+    witness: Mapping[str, Any] | None = None
+    left: float | None = None
+    right: float | None = None
+    reason: str = ""
+    failures: int = 0
+    claimed_failure: float | None = None
+
+
+@dataclass(frozen=True)
+class ClaimReport:
+    """What a run found for one claim."""
+
+    id: str
+    title: str
+    kind: Kind
+    variants: tuple[VariantReport, ...]
+    seconds: float
+    seed: int
+
+    def reproduce(self, variant: VariantReport) -> str | None:
+        """A command that shows the violation again, or None when there is none."""
+        if variant.verdict not in (Verdict.VIOLATED, Verdict.REFUTED) or variant.witness is None:
+            return None
+        return f"jacspec verify {self.id} --instance '{format_spec(variant.witness)}'"
+
+    def to_json(self) -> dict[str, Any]:
+        """One entry of the JSON contract ``jacspec.verify/1``."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "kind": self.kind.value,
+            "variants": [
+                {
+                    "name": v.name,
+                    "verdict": v.verdict.value,
+                    "instances": v.instances,
+                    "decided": v.decided,
+                    "vacuous": v.vacuous,
+                    "min_slack": _json_number(v.min_slack),
+                    "median_slack": _json_number(v.median_slack),
+                    "witness": None if v.witness is None else dict(v.witness),
+                    "left": _json_number(v.left),
+                    "right": _json_number(v.right),
+                    "reason": v.reason or None,
+                    "failures": v.failures,
+                    "claimed_failure": v.claimed_failure,
+                    "reproduce": self.reproduce(v),
+                }
+                for v in self.variants
+            ],
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def _json_number(x: float | None) -> float | str | None:
+    return x if x is None or math.isfinite(x) else "inf"
+
+
+@dataclass
+class Tally:
+    """Running counts of one variant."""
+
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    slacks: list[float] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    tightest: tuple[float, Spec, Record] | None = None
+    worst: tuple[Spec, Record] | None = None
+
+    def add(self, spec: Spec, record: Record) -> None:
+        self.verdicts[record.verdict] += 1
+        if record.verdict in (Verdict.VACUOUS, Verdict.UNDECIDED):
+            self.reasons[record.reason] += 1
+        if record.verdict is Verdict.VIOLATED:
+            self.worst = (spec, record)
+        # An equality to 25 digits has a slack (1); where the radius dominates it is noise.
+        known = record.verdict in (Verdict.HOLDS, Verdict.VIOLATED) or record.slack_radius <= _TELLING
+        if record.slack is not None and known and record.verdict is not Verdict.VACUOUS:
+            self.slacks.append(record.slack)
+            if self.tightest is None or record.slack < self.tightest[0]:
+                self.tightest = (record.slack, spec, record)
+
+    def report(self, name: str) -> VariantReport:
+        count = self.verdicts
+        if count[Verdict.VIOLATED]:
+            verdict = Verdict.VIOLATED
+        elif count[Verdict.HOLDS]:
+            verdict = Verdict.HOLDS
+        else:
+            verdict = Verdict.UNDECIDED if count[Verdict.UNDECIDED] else Verdict.VACUOUS
+        witness: tuple[Spec, Record] | None = self.worst or (self.tightest[1:] if self.tightest else None)
+        reason = self.worst[1].reason if self.worst else next((r for r, _ in self.reasons.most_common(1)), "")
+        return VariantReport(
+            name=name,
+            verdict=verdict,
+            instances=sum(count.values()),
+            decided=count[Verdict.HOLDS] + count[Verdict.VIOLATED],
+            vacuous=count[Verdict.VACUOUS],
+            min_slack=min(self.slacks, default=None),
+            median_slack=statistics.median(self.slacks) if self.slacks else None,
+            witness=dict(witness[0]) if witness else None,
+            left=witness[1].left if witness else None,
+            right=witness[1].right if witness else None,
+            reason=reason,
+        )
