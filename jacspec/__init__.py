@@ -16,6 +16,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "Activation": "activations",
     "CapacityError": "_checks",
+    "Batch": "training",
+    "Checkpoint": "training",
     "Constants": "constants",
     "Covariance": "covariance",
     "DataSpectrum": "spectrum",
@@ -26,6 +28,7 @@ _HOMES = {
     "JacobianOperator": "jacobian",
     "Options": "widths",
     "ShallowNet": "network",
+    "Trajectory": "training",
     "activation": "activations",
     "activation_names": "activations",
     "balanced_output_weights": "network",
@@ -42,12 +45,15 @@ _HOMES = {
     "hermite_expansion": "hermite",
     "initial_weights": "network",
     "jacobian_gram": "jacobian",
+    "jacobian_extremes": "training",
     "khatri_rao_power_sigma_min": "spectrum",
     "load": "data",
     "moment_enclosure": "hermite",
     "row_khatri_rao": "khatri_rao",
     "row_separation": "separation",
     "square_operator": "khatri_rao",
+    "train": "training",
+    "train_many": "training",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

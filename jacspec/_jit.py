@@ -21,7 +21,7 @@ from typing import Any
 import numba
 from numba import types
 
-__all__ = ["FLOAT", "IN1", "IN2", "INTEGER", "OUT1", "OUT2", "blocks", "kernel", "run_blocks", "run_tasks", "threads"]
+__all__ = ["FLOAT", "IN1", "IN2", "INTEGER", "OUT1", "OUT2", "blocks", "kernel", "run_blocks", "run_tasks", "serial_blas", "threads"]
 
 FLOAT, INTEGER = types.float64, types.int64
 #: Inputs are declared read-only, which accepts writeable arrays too (a frozen `Dataset` hands out read-only ones).
@@ -80,7 +80,8 @@ class _SerialBlas:
                 self._limiter.restore_original_limits()
 
 
-_serial_blas = _SerialBlas()
+#: ``with serial_blas:`` BLAS runs on one thread.
+serial_blas = _SerialBlas()
 
 
 def run_tasks(tasks: Sequence[Callable[[], None]]) -> None:
@@ -104,7 +105,7 @@ def run_tasks(tasks: Sequence[Callable[[], None]]) -> None:
                 failures.append((index, error))
 
     helpers = [Thread(target=copy_context().run, args=(drain,)) for _ in range(min(threads(), len(pending)) - 1)]
-    with _serial_blas:
+    with serial_blas:
         for helper in helpers:
             helper.start()
         try:

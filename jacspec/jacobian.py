@@ -24,6 +24,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from ._checks import check_matrix, check_memory, check_vector, readable_bytes
 from ._jit import blocks, run_blocks
+from .activations import Activation
 from .khatri_rao import (
     Factor,
     add_gram,
@@ -186,28 +187,34 @@ def gradient(net: ShallowNet, X: ArrayLike, y: ArrayLike) -> Floats:
     """
     X = check_matrix("X", X, columns=net.d)
     y = check_vector("y", y, length=X.shape[0])
-    n, k = X.shape[0], net.k
+    return residual_and_gradient(net.activation, net.W, net.v, X, y)[1]
+
+
+def residual_and_gradient(phi: Activation, W: Floats, v: Floats, X: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """``r = f(X) - y`` and ``J^T r`` as (k, d), of arrays that have been checked: one pass, tile by tile."""
+    n, (k, d) = X.shape[0], W.shape
     units = slices(k, unit_size(k))
     # One pass: phi and phi' share the pre-activations of a block. Slabs of rows have a sum each, in up to 256 MiB or
     # one gradient, so that neither their number nor the order of the final sum depends on the threads.
-    count = max(1, min(8, (1 << 25) // (k * net.d)))
+    count = max(1, min(8, (1 << 25) // (k * d)))
     slabs = slices(n, max(block_size(n, unit_size(k), 512), -(-n // count)))
-    sums = np.zeros((len(slabs), k, net.d))
+    sums, residual = np.zeros((len(slabs), k, d)), np.empty(n)
 
     def work(slab: int, _: int) -> None:
         for start, stop in blocks(slabs[slab].stop - slabs[slab].start, block_size(n, k, 512)):
             rows = slice(slabs[slab].start + start, slabs[slab].start + stop)
             r = -y[rows]
-            Z = [X[rows] @ net.W[part].T for part in units]
+            Z = [X[rows] @ W[part].T for part in units]
             for part, z in zip(units, Z, strict=True):
-                r += net.activation(z) @ net.v[part]
+                r += phi(z) @ v[part]
+            residual[rows] = r
             weighted = r[:, None] * X[rows]
             for part, z in zip(units, Z, strict=True):
-                A = np.multiply(net.activation.derivative(z), net.v[part])
+                A = np.multiply(phi.derivative(z), v[part])
                 sums[slab, part] += A.T @ weighted
 
     run_blocks(work, len(slabs), 1)
-    return np.asarray(sums.sum(axis=0))
+    return residual, np.asarray(sums.sum(axis=0))
 
 
 class JacobianOperator(LinearOperator):  # type: ignore[misc]

@@ -35,7 +35,7 @@ from .separation import TwoToFour, row_separation, two_to_four
 if TYPE_CHECKING:
     from .data import RowStructure
 
-__all__ = ["DENSE_ROWS", "DataSpectrum", "TwoToFour", "data_spectrum", "khatri_rao_power_sigma_min"]
+__all__ = ["DENSE_ROWS", "DataSpectrum", "TwoToFour", "data_spectrum", "khatri_rao_power_sigma_min", "singular_extremes"]
 
 Floats = NDArray[np.float64]
 
@@ -85,6 +85,31 @@ def singular_values(A: Floats) -> Floats:
     if m > 1.5 * n:
         A = qr(A, mode="r", check_finite=False)[0][:n]
     return np.asarray(svdvals(A, check_finite=False))
+
+
+def singular_extremes(A: Floats) -> tuple[Estimate, Estimate]:
+    """Smallest (over the rows) and largest singular value of a finite matrix; the former exactly 0 for a tall one.
+
+    Beyond `DENSE_ROWS` on the smaller side the largest comes from Lanczos, and the smallest is only bounded by it.
+    """
+    n, m = A.shape
+    top = float(np.max(np.abs(A)))
+    scale = math.ldexp(1.0, math.frexp(top)[1]) if top > 0 else 1.0
+    unit = A / scale  # exact, so that squares neither over- nor underflow
+    if min(n, m) <= DENSE_ROWS:
+        values = singular_values(unit)
+        radius = factorization_radius(n, m, float(values[0]))
+        largest, smallest = Estimate(float(values[0]), radius, False, "dense"), float(values[-1])
+        least = Estimate(smallest, radius, False, "dense").nonnegative()
+    else:
+        small = unit @ unit.T if n <= m else unit.T @ unit
+        theta, residual, _ = lanczos(small, small.shape[0], "LA", 0)
+        radius = residual + gamma(max(n, m)) * float(np.trace(small))
+        largest = Estimate(theta, radius, False).nonnegative().sqrt().with_note("Lanczos")
+        least = Estimate.from_bounds(0.0, largest.upper, False, UNDETERMINED)
+    if n > m:
+        least = Estimate.zero(f"more rows than columns, {n} > {m}")
+    return tuple(e if e.exact_zero else (e * scale).with_note(e.note) for e in (least, largest))  # type: ignore[return-value]
 
 
 def _panel_r(X: Floats) -> Floats:

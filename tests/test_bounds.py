@@ -80,6 +80,73 @@ CASES: dict[str, tuple[tuple[Any, ...], Callable[[], Any]]] = {
     "relu_flips_within": ((k, t, R), lambda: 2 * k * mpf(t) * sqrt(2 / pi) + mpf(R) ** 2 / mpf(t) ** 2),
     "relu_flips": ((k, R), lambda: best_flips()),
     "relu_flips_log_failure": ((n, k, R), lambda: log(n) - k * best_t() * sqrt(2 / pi) / 3),
+    # section 5
+    "gd_residual": ((0.3, 4, X), lambda: (1 - mpf(0.3)) ** 4 * X),
+    "gd_largest_step": ((B1,), lambda: 1 / (2 * mpf(B1) ** 2)),
+    "gd_largest_step_sharp": ((B1,), lambda: 1 / mpf(B1) ** 2),
+    "gd_step_constant": ((eta, B1, Lam, R), lambda: 1 - mpf(eta) * mpf(B1) ** 2 / 2 - mpf(eta) * Lam * R / 2),
+    "gd_step_constant_mean": ((eta, B1, b, R, t), lambda: 1 - mpf(eta) * mpf(B1) ** 2 / 2 - mpf(b) * R / t),
+    "gd_one_step_decrease": ((0.7, eta, t, R), lambda: mpf(0.7) * eta * mpf(t) ** 2 / R),
+    "gd_one_step_decrease_sharp": ((sig, Lam, R), lambda: mpf(sig) * R - Lam * mpf(R) ** 2 / 2),
+    "gd_convergence_alpha_squared": ((Lam, R), lambda: 2 * mpf(Lam) * R),
+    "gd_convergence_rate": ((eta, sig), lambda: mpf(eta) * mpf(sig) ** 2 / 2),
+    "gd_convergence_potential": ((sig, R, t), lambda: mpf(sig) / 2 * R + t),
+    "gd_convergence_path": ((sig, R), lambda: 2 * mpf(R) / sig),
+    "gd_kantorovich_h": ((Lam, R, 0.7, sig), lambda: 2 * mpf(Lam) * R / (mpf(0.7) * mpf(sig) ** 2)),
+    "gd_kantorovich_D": ((sig, h), lambda: mpf(sig) ** 2 * (1 - mpf(h))),
+    "gd_kantorovich_path": ((R, 0.7, sig, h), lambda: descent_path()),
+    "gd_kantorovich_rate": ((eta, 0.7, sig), lambda: mpf(eta) * 0.7 * sig),
+    "gd_kantorovich_residual": ((R, 0.7, sig, Lam, t), lambda: R - mpf(0.7) * (mpf(sig) * t - Lam * mpf(t) ** 2 / 2)),
+    "gd_perturbation_radius": ((R, sig), lambda: 5 * mpf(R) / (2 * mpf(sig))),
+    "gd_perturbation_jump": ((sig,), lambda: mpf(sig) / 8),
+    "gd_perturbation_rate": ((eta, sig), lambda: mpf(eta) * mpf(sig) ** 2 / 3),
+    "gd_perturbation_slope_sharp": (
+        (eps, 0.2, B1),
+        lambda: sqrt((1 - mpf(eps) ** 2) * (1 - mpf(0.2) * mpf(B1) ** 2)) - eps,
+    ),
+    "gd_perturbation_path_sharp": ((R, 0.7, sig), lambda: mpf(R) / (mpf(0.7) * sig)),
+    "gd_perturbation_rate_sharp": (
+        (eps, 0.2, B1, sig),
+        lambda: mpf(0.2) * mpf(sig) ** 2 * (1 - mpf(eps)) ** 2 * (1 - mpf(0.2) * mpf(B1) ** 2 / 2),
+    ),
+    # section 5, stochastic: r_0 = 0.27, r = 0.53, alpha = 0.23, beta = 3.1, b = 1.9, L = 0.6, w = 0.3
+    "sgd_drift": ((0.3, nu, B2, var), lambda: 2 * mpf(nu) * B2 * var / 0.3),
+    "sgd_exit_distance": ((0.3, lam, nu, var), lambda: 2 * mpf(nu) * var / (mpf(0.3) * lam)),
+    "sgd_exit_failure": ((nu,), lambda: 1 / mpf(nu)),
+    "sgd_exit_residual": ((nu, var), lambda: 2 * mpf(nu) * var),
+    "sgd_lyapunov": ((0.3, lam, R, t), lambda: R + mpf(0.3) * lam * t),
+    "sgd_mean_square": ((eps, 3, var), lambda: (1 - mpf(eps)) ** 3 * mpf(var) ** 2),
+    "sgd_noise": ((eta, lam, 1.9, X, B2, R), lambda: mpf(eta) * mpf(1.9) ** 2 * (mpf(X) ** 2 + B2 * R) / mpf(lam) ** 2),
+    "sgd_potential": ((R, t), lambda: sqrt(mpf(R) ** 2 + mpf(t) ** 2)),
+    "sgd_potential_start": ((0.3, lam, var), lambda: mpf(var) / (mpf(0.3) * lam)),
+    "sgd_potential_step": (
+        (eta, n, sig, 1.9, R, t),
+        lambda: mpf(eta) / n * sig + mpf(eta) ** 2 * mpf(1.9) ** 2 * mpf(R) ** 2 / (2 * n * mpf(t)),
+    ),
+    "sgd_rate": ((eta, lam, n, eps), lambda: (2 - mpf(eps)) * eta * mpf(lam) ** 2 / n),
+    "sgd_residual_step": (
+        (eta, n, sig, 1.9, X, B2, R),
+        lambda: (
+            mpf(R) ** 2
+            - 2 * mpf(eta) / n * mpf(sig) ** 2
+            + mpf(eta) ** 2 * mpf(1.9) ** 2 / n * (mpf(X) ** 2 + mpf(B2) * R) * mpf(R) ** 2
+        ),
+    ),
+    "sgd_sharp_alpha": ((1.9, eps), lambda: (1.9 + sqrt(mpf(1.9) ** 2 - 4 * mpf(eps))) / 2),
+    "sgd_sharp_step_size": (
+        (0.3, lam, 1.9, X, nu, B2, var),
+        lambda: (
+            (1 - mpf(0.3))
+            / (mpf(1.9) ** 2 * ((mpf(X) ** 2 + 2 * mpf(nu) * B2 * var) / (2 * mpf(lam) ** 2) + mpf(0.3) ** 2 * mpf(nu)))
+        ),
+    ),
+    "sgd_step_size": (
+        (lam, 1.9, X, nu),
+        lambda: (
+            4 * mpf(lam) ** 2 / (5 * mpf(1.9) ** 2 * mpf(X) ** 2),
+            4 / (mpf(nu) * mpf(1.9) ** 2),
+        ),
+    ),
     # section 6
     "gd_smooth_paper_constant": ((0.5,), lambda: 16 * (1 + 1 / mpf(0.5))),
     "gd_smooth_paper_sqrt_kd": (
@@ -104,6 +171,11 @@ CASES: dict[str, tuple[tuple[Any, ...], Callable[[], Any]]] = {
         lambda: mpf(eta) / 32 * (mpf(mu) ** 2 / mpf(B) ** 2) * mpf(sig) ** 2 / mpf(X) ** 2,
     ),
     "gd_smooth_rate_explicit": ((eta, B1, lam, X), lambda: mpf(eta) * lam / (32 * mpf(B1) ** 2 * mpf(X) ** 2)),
+    "gd_smooth_rate_sharp": (
+        (eta, 0.7, h, B1, lam, X),
+        lambda: mpf(eta) / (2 * mpf(B1) ** 2 * mpf(X) ** 2) * mpf(0.7) * lam * (1 - mpf(h)),
+    ),
+    "gd_smooth_alpha": ((y, n, lam), lambda: 2 / sqrt(32) * (mpf(y) / sqrt(n)) * sqrt(mpf(lam))),
     "gd_relu_explicit_width": (
         (delta, n, X, lam),
         lambda: mpf("4.6e8") * (2 + mpf(delta)) ** 2 * n * mpf(X) ** 6 / mpf(lam) ** 4,
@@ -134,8 +206,21 @@ CASES: dict[str, tuple[tuple[Any, ...], Callable[[], Any]]] = {
     "output_layer_width_bounded": ((n, 1.2, lam), lambda: mpf("13.1") * mpf(1.2) ** 2 * n * log(n) / lam),
     "output_layer_truncation": ((t, B1, X, 0.6, n), lambda: truncation()),
     "output_layer_width_unbounded": ((n, 4.0, lam), lambda: 2 * log(n) / mpf("0.1534") * mpf(4) ** 2 / lam),
+    "output_layer_log_failure": (
+        (n, k, lam, 4.0),
+        lambda: log(n * exp(-mpf("0.1534") * k * mpf(lam) / 4)),
+    ),
+    "output_layer_lower": ((k, lam), lambda: mpf(k) * lam / 2),
+    "output_layer_weights": ((y, lam), lambda: mpf(y) / sqrt(mpf(lam))),
+    "output_layer_rate": ((eta, lam), lambda: mpf(eta) * lam),
+    "phase_lower_log_failure": (
+        (eps, R, X, k, n, y),
+        lambda: log((1 + 2 * mpf(R) * X / eps) ** k * (2 * mpf(eps) / y) ** n),
+    ),
     # asymptotic laws
     "khatri_rao_edge": ((n, d), lambda: (1 - mpf(1) / d) * (1 - sqrt(mpf(n) / (mpf(4) * 7 / 2))) ** 2),
+    "khatri_rao_upper_edge": ((n, d), lambda: (1 - mpf(1) / d) * (1 + sqrt(mpf(n) / (mpf(4) * 7 / 2))) ** 2),
+    "khatri_rao_outlier": ((n, d), lambda: mpf(n) / d + 1),
     "random_norm_limit": ((n, d), lambda: 1 + sqrt(mpf(n) / d)),
 }
 
@@ -164,6 +249,12 @@ def best_t() -> Any:
 
 def best_flips() -> Any:
     return 2 * k * best_t() * sqrt(2 / pi) + mpf(R) ** 2 / best_t() ** 2
+
+
+def descent_path() -> Any:
+    """``(sigma_0 - sqrt(D))/L`` with ``h = 2 L ||r_0|| / (c sigma_0^2)`` solved for L."""
+    L = mpf(h) * mpf(0.7) * mpf(sig) ** 2 / (2 * mpf(R))
+    return (mpf(sig) - sqrt(mpf(sig) ** 2 * (1 - mpf(h)))) / L
 
 
 def kantorovich(width: int) -> tuple[Any, Any]:

@@ -17,12 +17,16 @@ from jacspec.rounding import Estimate
 
 from .arithmetic import Arithmetic, Float64, Multiprecision
 from .instances import Domain, Instance, Spec
+from .trend import Law
 
 __all__ = ["Assumption", "Claim", "Kind", "Mutant", "Record", "Sides", "Statistic", "Variant", "Verdict", "check"]
 
 
 class Verdict(StrEnum):
-    """What is known of a statement on an instance, or, for the last two, of a probability."""
+    """What is known of a statement on an instance; SUPPORTED, REFUTED: of a probability.
+
+    MEASURED is no verdict: it says that a law about growing sizes was measured, and nothing about its truth.
+    """
 
     HOLDS = "HOLDS"
     VIOLATED = "VIOLATED"
@@ -30,6 +34,7 @@ class Verdict(StrEnum):
     VACUOUS = "VACUOUS"
     SUPPORTED = "SUPPORTED"
     REFUTED = "REFUTED"
+    MEASURED = "MEASURED"
 
 
 class Kind(StrEnum):
@@ -40,6 +45,7 @@ class Kind(StrEnum):
     LOWER = "lower bound"
     PROBABILITY = "with probability"
     MEAN = "expectation"
+    ASYMPTOTIC = "asymptotic"
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,10 @@ class Mutant:
         kind).
     kind : Kind or None
         Where not the claim's.
+    trends : tuple of Law
+        Kind ASYMPTOTIC: one law, whose prediction must turn out inconsistent with what is measured.
+    assumptions : tuple of Assumption or None
+        Where not the claim's: for a hypothesis that is too weak.
     """
 
     name: str
@@ -131,6 +141,8 @@ class Mutant:
     failure: FailureOf | None = None
     statistics: StatisticsOf | None = None
     kind: Kind | None = None
+    trends: tuple[Law, ...] = ()
+    assumptions: tuple[Assumption, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +165,7 @@ class Claim:
         All are checked on the same instance.
     sides : callable or None
         ``sides(instance, arithmetic)`` -> {variant name: Sides}. A variant that does not apply may be left out.
-        None for kind MEAN only.
+        None for kinds MEAN and ASYMPTOTIC only.
     assumptions : tuple of Assumption
     mutants : tuple of Mutant
     extremal : tuple of Spec
@@ -167,6 +179,8 @@ class Claim:
         Kind MEAN: ``statistics(instance)`` -> {variant name: statistics of this draw}, always in the same order.
     proof : str
         A proof sketch.
+    trends : tuple of Law
+        Kind ASYMPTOTIC: one law per variant, of the same name.
     """
 
     id: str
@@ -184,6 +198,7 @@ class Claim:
     failure: FailureOf | None = None
     statistics: StatisticsOf | None = None
     proof: str = ""
+    trends: tuple[Law, ...] = ()
 
     def __post_init__(self) -> None:
         names = [v.name for v in self.variants]
@@ -194,8 +209,11 @@ class Claim:
             raise ValueError(f"{self.id}: failure goes with kind PROBABILITY, and only with it")
         if (self.statistics is not None) != (Kind.MEAN in kinds):
             raise ValueError(f"{self.id}: statistics go with kind MEAN, and only with it")
-        if (self.sides is None) != (kinds == {Kind.MEAN}):
-            raise ValueError(f"{self.id}: every kind but MEAN needs sides")
+        if (self.sides is None) != (kinds <= {Kind.MEAN, Kind.ASYMPTOTIC}):
+            raise ValueError(f"{self.id}: every kind but MEAN and ASYMPTOTIC needs sides")
+        asymptotic = [v.name for v in self.variants if (v.kind or self.kind) is Kind.ASYMPTOTIC]
+        if [law.name for law in self.trends] != asymptotic:
+            raise ValueError(f"{self.id}: kind ASYMPTOTIC needs one law per variant, of the same name and order")
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -213,9 +231,10 @@ class Claim:
             self,
             kind=kind,
             variants=tuple(replace(v, kind=None) for v in self.variants if (v.kind or self.kind) is kind),
-            sides=None if kind is Kind.MEAN else self.sides,
+            sides=None if kind in (Kind.MEAN, Kind.ASYMPTOTIC) else self.sides,
             failure=self.failure if kind is Kind.PROBABILITY else None,
             statistics=self.statistics if kind is Kind.MEAN else None,
+            trends=self.trends if kind is Kind.ASYMPTOTIC else (),
             mutants=(),
         )
 
@@ -231,6 +250,8 @@ class Claim:
             sides=mutant.sides,
             failure=self._mutant_failure(mutant) if kind is Kind.PROBABILITY else None,
             statistics=mutant.statistics,
+            trends=tuple(replace(law, name="mutant") for law in mutant.trends),
+            assumptions=self.assumptions if mutant.assumptions is None else mutant.assumptions,
             mutants=(),
         )
 
@@ -326,7 +347,7 @@ def check(claim: Claim, instance: Instance, *, only: str | None = None, confirm:
         instance too large for 60 digits stays UNDECIDED where float64 leaves a doubt: it is never called VIOLATED.
     """
     if claim.sides is None:
-        raise ValueError(f"{claim.id}: an expectation is judged by its statistics, not on one instance")
+        raise ValueError(f"{claim.id}: a statement of kind {claim.kind.value} is not judged on one instance")
     names = [v.name for v in claim.variants if only is None or v.name == only]
     for assumption in claim.assumptions:
         sentence = assumption.fails(instance)

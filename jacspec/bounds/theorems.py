@@ -88,6 +88,19 @@ def gd_smooth_rate_explicit(eta_bar: float, B1: Number, lam: Number, X_norm: Num
     return eta_bar / 32 * lam / (B1**2 * X_norm**2)
 
 
+def gd_smooth_rate_sharp(eta_bar: float, c: Number, h: Number, B1: Number, lam: Number, X_norm: Number) -> Number:
+    """``eta c D = (eta_bar/2) c (1-eps) lambda(X) (1-h) / (B1^2 ||X||^2)``, `lam` standing for (1-eps) lambda(X)."""
+    return eta_bar / 2 * c * lam * (1 - h) / (B1**2 * X_norm**2)
+
+
+def gd_smooth_alpha(y_norm: Number, n: int, lam: Number) -> Number:
+    """``alpha = (||y||/sqrt(n)) sqrt(lambda(X)/8)``; the paper's, with mu_phi^2 sigma_min(X*X)^2 for lambda(X).
+
+    alpha/2 is the ``(mu_phi/sqrt(32)) (||y||/sqrt(n)) sigma_min(X*X)`` of `theorem-gd-smooth`.
+    """
+    return y_norm / n**0.5 * (lam / 8) ** 0.5
+
+
 # -- theorem-gd-relu ------------------------------------------------------------------------------------------------
 
 #: Proof constant of the explicit ReLU theorem (4.506e8 exactly; rounded up as in theory.md).
@@ -171,6 +184,43 @@ def output_layer_width_unbounded(n: int, T: Number, lam_truncated: Number) -> Nu
     return T**2 * (2 * math.log(n) / 0.1534) / lam_truncated
 
 
+def output_layer_log_failure(n: int, k: float, lam: float, square: float) -> float:
+    """``log n - 0.1534 k lambdatilde / square``: log of the failure probability of `output_layer_lower`; floats.
+
+    `square` bounds the squared norm of a column of Phi: ``n M^2`` for |phi| <= M, ``T^2`` when truncated at T (then
+    `lam` is lambdatilde_T).
+    """
+    return math.log(n) - 0.1534 * k * lam / square
+
+
+def output_layer_lower(k: Number, lam: Number) -> Number:
+    """``lambda_min(Phi Phi^T) >= k lambdatilde / 2`` (`theorem-output-layer`)."""
+    return k * lam / 2
+
+
+def output_layer_weights(y_norm: Number, least: Number) -> Number:
+    """``||v|| <= ||y|| / sqrt(lambda_min(Phi Phi^T))`` for the v of least norm with Phi v = y."""
+    return y_norm / least**0.5
+
+
+def output_layer_rate(eta: Number, least: Number) -> Number:
+    """``eta lambda_min(Phi Phi^T)``: the rate of gradient descent on v, for ``eta <= 1/||Phi||^2``."""
+    return eta * least
+
+
+# -- phase-transition-lower -----------------------------------------------------------------------------------------
+
+
+def phase_lower_log_failure(eps: float, radius: float, beta: float, kd: int, n: int, spread: float) -> float:
+    """``kd log(1 + 2 R beta/eps) + n log(2 eps/spread)`` (`phase-transition-lower`, quantitative); floats.
+
+    Log of the probability that some W with ``||W||_F <= R`` has ``||f(W) - y|| < eps``, for y uniform in a ball of
+    radius `spread` about any point that does not depend on y; f is beta-Lipschitz. It tends to minus infinity with
+    eps when kd < n.
+    """
+    return kd * math.log1p(2 * radius * beta / eps) + n * math.log(2 * eps / spread)
+
+
 # -- asymptotic laws ------------------------------------------------------------------------------------------------
 
 
@@ -181,6 +231,16 @@ def khatri_rao_edge(n: int, d: int) -> float:
     """
     p = (d - 1) * (d + 2) / 2
     return (1 - 1 / d) * max(0.0, 1 - math.sqrt(n / p)) ** 2 if p > 0 else 0.0
+
+
+def khatri_rao_upper_edge(n: int, d: int) -> float:
+    """Limit of ||(XX^T)^{o2} - 11^T/d||: ``(1 - 1/d)(1 + sqrt(n/p))^2``, p = (d-1)(d+2)/2, d > 1 (asymptotic)."""
+    return (1 - 1 / d) * (1 + math.sqrt(2 * n / ((d - 1) * (d + 2)))) ** 2
+
+
+def khatri_rao_outlier(n: int, d: int) -> float:
+    """What ||X*X||^2 is near on the sphere: ``n/d + 1`` (asymptotic)."""
+    return n / d + 1
 
 
 def random_norm_limit(n: int, d: int) -> float:

@@ -5,6 +5,15 @@ printed suffices even if the constants are off by their radii.
 """
 
 from .model import Options, Problem, WidthRow, even_at_least, iterations_to
-from .theorems import width_rows
+from .theorems import SmoothPromise, gd_smooth_sharp_at, width_rows
 
-__all__ = ["Options", "Problem", "WidthRow", "even_at_least", "iterations_to", "width_rows"]
+__all__ = [
+    "Options",
+    "Problem",
+    "SmoothPromise",
+    "WidthRow",
+    "even_at_least",
+    "gd_smooth_sharp_at",
+    "iterations_to",
+    "width_rows",
+]

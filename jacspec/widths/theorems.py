@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -28,7 +28,7 @@ from .model import (
 )
 from .tails import Tails, best_split, golden, smallest_even
 
-__all__ = ["width_rows"]
+__all__ = ["SmoothPromise", "gd_smooth_sharp_at", "width_rows"]
 
 # -- theorem-gd-smooth ----------------------------------------------------------------------------------------------
 
@@ -75,49 +75,114 @@ def _gd_smooth_explicit(p: Problem, o: Options) -> WidthRow:
     )
 
 
-def _gd_smooth_sharp(p: Problem, o: Options) -> WidthRow:
-    need_smooth(p.phi)
-    need_lambda(p.hidden.smallest, "lambda(X)")
-    tails = Tails.of(p)
-    B1, B2, X_norm = tails.B1, p.phi.B2.upper, tails.X_norm
-    two_four = p.spectrum.norm_2_to_4_squared.upper
+@dataclass(frozen=True)
+class SmoothPromise:
+    """What the sharp `theorem-gd-smooth` promises at one width (`gd_smooth_sharp_at`).
 
-    def condition(k: int, share: float) -> tuple[float, float, float, float]:
+    Parameters
+    ----------
+    k : int
+    eps, delta : float
+        Of the Chernoff bound and of the misfit bound, at the total failure probability asked for.
+    misfit : float
+        ``||r_0|| <= misfit ||y||``.
+    lam : float
+        ``(1 - eps) lambda(X)``: ``sigma_min(J(W_0))^2 >= s^2 lam`` with ``s = ||y||/sqrt(n)``.
+    h, c : float
+        Of `gd-kantorovich`; h < 1.
+    rate : float
+        ``||r_t|| <= (1 - rate)^t ||r_0||``; 0 in the limit of small steps.
+    """
+
+    k: int
+    eps: float
+    delta: float
+    misfit: float
+    lam: float
+    h: float
+    c: float
+    rate: float
+
+
+class _SharpSmooth:
+    """The condition of the sharp theorem at any width, at the failure probability and step size of the options."""
+
+    def __init__(self, p: Problem, o: Options) -> None:
+        need_smooth(p.phi)
+        need_lambda(p.hidden.smallest, "lambda(X)")
+        self.p, self.o, self.tails = p, o, Tails.of(p)
+        self.share = 0.5  # the last split that worked: most widths that suffice, suffice with it, and need no search
+
+    def _constants(self) -> tuple[float, float, int, float, float]:
+        tails = self.tails
+        return tails.B1, self.p.phi.B2.upper, self.p.n, tails.X_norm, self.p.spectrum.norm_2_to_4_squared.upper
+
+    def condition(self, k: int, share: float) -> tuple[float, float, float, float]:
         """(margin, eps, delta, rho): the theorem holds when the margin is positive."""
-        eps = tails.eps(k, math.log(o.failure * share))
+        eps = self.tails.eps(k, math.log(self.o.failure * share))
         if eps is None:
             return -math.inf, 1.0, 0.0, 0.0
-        delta, rho = tails.misfit(math.log(o.failure) + math.log1p(-share))
-        lam = (1 - eps) * tails.lam
-        right = bounds.gd_smooth_sharp_sqrt_k(rho, B1, B2, p.n, X_norm, two_four, lam, o.eta_bar) * (1 + 1e-13)
+        delta, rho = self.tails.misfit(math.log(self.o.failure) + math.log1p(-share))
+        lam = (1 - eps) * self.tails.lam
+        right = bounds.gd_smooth_sharp_sqrt_k(rho, *self._constants(), lam, self.o.eta_bar) * (1 + 1e-13)
         return math.sqrt(k) - right, eps, delta, rho
 
-    known = [0.5]  # the last split that worked: most widths that suffice, suffice with it, and need no search
+    def feasible(self, k: int) -> tuple[float, float, float] | None:
+        """(eps, delta, rho) where the theorem holds at width k."""
+        quick = self.condition(k, self.share)
+        return quick[1:] if quick[0] > 0 else self.best(k)
 
-    def feasible(k: int) -> tuple[float, float, float] | None:
-        quick = condition(k, known[0])
-        if quick[0] > 0:
-            return quick[1:]
-        margin, known[0] = best_split(lambda share: -condition(k, share)[0])
-        return condition(k, known[0])[1:] if -margin > 0 else None
+    def best(self, k: int) -> tuple[float, float, float] | None:
+        """The same for the split with the largest margin."""
+        margin, self.share = best_split(lambda share: -self.condition(k, share)[0])
+        return self.condition(k, self.share)[1:] if -margin > 0 else None
 
-    k, (eps, delta, rho) = smallest_even(feasible)
+    def promise(self, k: int, eps: float, delta: float, rho: float) -> SmoothPromise:
+        """What follows at width k from eps and delta."""
+        lam, eta_bar = (1 - eps) * self.tails.lam, self.o.eta_bar
+        h, c = bounds.gd_smooth_sharp_h(k, rho, *self._constants(), lam, eta_bar)
+        rate = bounds.gd_smooth_rate_sharp(eta_bar, c, h, self.tails.B1, lam, self.tails.X_norm)
+        return SmoothPromise(k, eps, delta, rho, lam, h, c, rate)
+
+
+def gd_smooth_sharp_at(p: Problem, k: int, o: Options) -> SmoothPromise | None:
+    """What the sharp theorem promises at width k, with eps and delta chosen for the largest margin.
+
+    Parameters
+    ----------
+    p : Problem
+    k : int
+        Even.
+    o : Options
+        `failure` and `eta_bar`.
+
+    Returns
+    -------
+    SmoothPromise or None
+        None when k is too small, or where the theorem is void (`width_rows` says why).
+    """
+    try:
+        sharp = _SharpSmooth(p, o)
+    except Void:
+        return None
+    found = sharp.best(k)
+    return None if found is None else sharp.promise(k, *found)
+
+
+def _gd_smooth_sharp(p: Problem, o: Options) -> WidthRow:
+    sharp = _SharpSmooth(p, o)
+    k, (eps, delta, rho) = smallest_even(sharp.feasible)
     chosen: dict[str, Any] = {"eps": eps, "delta": delta, "eta_bar": o.eta_bar, "failure": o.failure}
     step = rate = None
     reason = "limit of small steps: an infimum, not attained; pass --eta-bar for a step size and a rate"
     if o.eta_bar > 0:
-        lam = (1 - eps) * tails.lam
-
-        def contraction(width: int) -> tuple[float, float]:
-            """(h, rate) of gd-kantorovich at this width, with the same eps and delta."""
-            h, c = bounds.gd_smooth_sharp_h(width, rho, B1, B2, p.n, X_norm, two_four, lam, o.eta_bar)
-            return h, o.eta_bar / 2 * c * lam * (1 - h) / (B1 * X_norm) ** 2
-
-        h, rate = contraction(k)
-        step = step_size(p, bounds.gd_step_size(o.eta_bar, p.n, B1, 1.0, X_norm))
-        twice = contraction(2 * k)[1]
-        chosen.update(h=h, rate_at_twice_k=twice, iterations_at_twice_k=iterations_to(o.tolerance, twice))
-        reason = f"h = {h:.6g} at the smallest width, so it is slow there; at width 2k the rate is {twice:.3g}"
+        here, twice = sharp.promise(k, eps, delta, rho), sharp.promise(2 * k, eps, delta, rho)
+        rate = here.rate
+        step = step_size(p, bounds.gd_step_size(o.eta_bar, p.n, sharp.tails.B1, 1.0, sharp.tails.X_norm))
+        chosen.update(
+            h=here.h, rate_at_twice_k=twice.rate, iterations_at_twice_k=iterations_to(o.tolerance, twice.rate)
+        )
+        reason = f"h = {here.h:.6g} at the smallest width, so it is slow there; the rate at 2k is {twice.rate:.3g}"
     return WidthRow(
         "theorem-gd-smooth",
         "sharp",

@@ -34,6 +34,8 @@ SLUGS = (
     "initial-jacobian-spectrum",
     "initial-misfit",
     "relu-small-preactivations",
+    "corollary-random-data",
+    "random-khatri-rao-edge",
 )
 
 

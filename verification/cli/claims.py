@@ -24,6 +24,7 @@ _STYLES = {
     "REFUTED": "bold red",
     "UNDECIDED": "yellow",
     "VACUOUS": "dim",
+    "MEASURED": "cyan",
 }
 
 
@@ -115,11 +116,23 @@ def _print_claim(out: Console, c: Claim) -> None:
 @click.argument("slugs", nargs=-1, metavar="[SLUG]...")
 @click.option("--data", metavar="DATA", help="Check on this data set (as for `jacspec constants`) instead.")
 @data_options
-@click.option("--examples", type=int, default=250, show_default=True, help="Fuzzed instances per claim.")
+@click.option(
+    "--examples",
+    type=int,
+    default=250,
+    show_default=True,
+    help="Fuzzed instances per claim; a trend measures one size more for every doubling.",
+)
 @click.option("--alpha", type=float, default=0.01, show_default=True, help="Error level of the whole run.")
 @click.option("--instance", metavar="SPEC", help="One instance of one claim, as a violation prints it.")
 @click.option("--jobs", type=int, default=None, help="Worker processes; the same results with any number.")
 @click.option("--junitxml", type=click.Path(dir_okay=False), metavar="FILE", help="Also write a JUnit report.")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also draw the trends of asymptotic claims (.png or .svg).",
+)
 @output_options
 def verify(
     slugs: tuple[str, ...],
@@ -133,6 +146,7 @@ def verify(
     instance: str | None,
     jobs: int | None,
     junitxml: str | None,
+    plot: str | None,
     seed: int,
     as_json: bool,
     quiet: bool,
@@ -142,7 +156,7 @@ def verify(
     """Check claims: on fuzzed instances, on a data set, or on one instance.
 
     Exit code 0: nothing violated; 1: something violated or refuted; 5:
-    nothing decided.
+    nothing decided. Asymptotic claims are measured, not judged.
     """
     from jacspec import InputError
     from jacspec._checks import check_int, check_real, check_seed
@@ -155,6 +169,12 @@ def verify(
     check_real("--alpha", alpha, above=0, below=1)
     check_seed("--seed", seed)
     workers = check_int("--jobs", jobs, minimum=1) if jobs is not None else _processors()
+    if plot is not None:
+        from verification.claims import load as load_claim
+
+        from .trends import check_plot
+
+        check_plot(plot, [load_claim(slug) for slug in wanted], on_one_X=data is not None or instance is not None)
     if instance is not None:
         if len(slugs) != 1 or data is not None:
             raise InputError("--instance", repr(instance), "exactly one SLUG, and no --data")
@@ -183,6 +203,10 @@ def verify(
     if junitxml is not None:
         with atomic(junitxml) as handle:
             handle.write(_junit(reports))
+    if plot is not None and any(v.trend for report in reports for v in report.variants):
+        from .trends import draw
+
+        draw(plot, reports, seed)
     document = {
         "schema": "jacspec.verify/1",
         "seed": seed,
@@ -196,15 +220,23 @@ def verify(
         write_json(document, output)
     else:
         with console(output, no_color) as out:
-            _print_reports(out, reports, seed)
+            _print_reports(out, reports, seed, points=bool(slugs) and not quiet)
+            if plot is not None and any(v.trend for report in reports for v in report.variants):
+                out.print(f"Drawn to {plot}.", markup=False)
             if not quiet and not interrupted:
-                out.print("\nNext: jacspec claims SLUG   (a statement in full)", markup=False)
+                out.print(_next(reports, plot), markup=False)
     if broken is not None:
         raise broken
     if interrupted:
         click.echo(f"jacspec: interrupted after {len(reports)} of {len(wanted)} claims", err=True)
         return 130
     return exit_code(reports)
+
+
+def _next(reports: list[ClaimReport], plot: str | None) -> str:
+    if plot is None and len(reports) == 1 and any(v.trend for v in reports[0].variants):
+        return f"\nNext: jacspec verify {reports[0].id} --plot trends.svg   (the same as a figure)"
+    return "\nNext: jacspec claims SLUG   (a statement in full)"
 
 
 def _processors() -> int:
@@ -215,11 +247,11 @@ def _processors() -> int:
 
 
 def exit_code(reports: Iterable[ClaimReport]) -> int:
-    """1 when something is violated or refuted, 5 when nothing was decided, else 0."""
+    """1 when something is violated or refuted, 5 when nothing was decided or measured, else 0."""
     verdicts = {v.verdict.value for report in reports for v in report.variants}
     if verdicts & {"VIOLATED", "REFUTED"}:
         return 1
-    return 0 if verdicts & {"HOLDS", "SUPPORTED"} else 5
+    return 0 if verdicts & {"HOLDS", "SUPPORTED", "MEASURED"} else 5
 
 
 def _slack(value: float | None) -> str:
@@ -234,20 +266,26 @@ def _outcome(v: VariantReport) -> str:
     return f"[{style}]{v.verdict.value}[/{style}]"
 
 
-def _print_reports(out: Console, reports: list[ClaimReport], seed: int) -> None:
+def _print_reports(out: Console, reports: list[ClaimReport], seed: int, *, points: bool = False) -> None:
     from .tables import table
+    from .trends import print_trends
 
     columns = ("claim and form", "verdict", "decided", "vacuous", "least slack", "median")
     listing = table(*columns, right=(2, 3, 4, 5))
     listing.columns[0].no_wrap = listing.columns[1].no_wrap = True
     for report in reports:
-        for i, v in enumerate(report.variants):
-            if i == 0:
-                listing.add_row(report.id)
+        listing.add_row(report.id)
+        measured = sum(v.trend is not None for v in report.variants)
+        if measured:
+            listing.add_row(f"  {measured} trends, below", "[cyan]MEASURED[/cyan]")
+        for v in report.variants:
+            if v.trend is not None:
+                continue
             decided = f"{v.decided}/{v.instances}"
             least, median = _slack(v.min_slack), _slack(v.median_slack)
             listing.add_row(f"  {v.name}", _outcome(v), decided, str(v.vacuous or ""), least, median)
     out.print(listing)
+    print_trends(out, reports, points=points)
     for report in reports:
         for v in report.variants:
             _explain(out, report, v)
@@ -279,6 +317,10 @@ def _one_instance(slug: str, text: str, *, as_json: bool, output: str | None, no
     from verification.verify import Options, verify_claim
 
     claim, spec = load(slug), parse_spec(text)
+    if set(claim.kinds) == {Kind.ASYMPTOTIC}:
+        from jacspec import InputError
+
+        raise InputError("--instance", repr(text), f"a claim about single instances; {slug} is about growing sizes")
     if {Kind.PROBABILITY, Kind.MEAN} & set(claim.kinds):
         from dataclasses import replace
 

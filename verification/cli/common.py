@@ -68,15 +68,15 @@ def console(output: str | None, no_color: bool) -> Iterator[Console]:
 
 
 @contextmanager
-def atomic(path: str) -> Iterator[Any]:
-    """A text file that replaces `path` only when everything has been written."""
+def atomic(path: str, *, option: str = "--output", binary: bool = False) -> Iterator[Any]:
+    """A text (or binary) file that replaces `path` only when everything has been written."""
     folder = os.path.dirname(os.path.abspath(path))
     try:
         descriptor, name = tempfile.mkstemp(dir=folder)
     except OSError as error:
-        raise InputError("--output", repr(path), f"a file that can be written ({error.strerror})") from None
+        raise InputError(option, repr(path), f"a file that can be written ({error.strerror})") from None
     try:
-        with open(descriptor, "w", encoding="utf-8") as handle:
+        with open(descriptor, "wb" if binary else "w", encoding=None if binary else "utf-8") as handle:
             yield handle
         mask = os.umask(0)
         os.umask(mask)

@@ -179,7 +179,7 @@ def _judge(claim: Claim, path: str, *, as_json: bool, output: str | None, no_col
     from verification.claim import Kind, check
     from verification.search import load_witness
 
-    if claim.kind is Kind.MEAN:
+    if claim.kind in (Kind.MEAN, Kind.ASYMPTOTIC):
         raise InputError("SLUG", repr(claim.id), "a claim that is judged on one instance")
     records = check(claim, load_witness(path, claim))
     if as_json:

@@ -81,7 +81,7 @@ def sharpen(
     )
 
 
-_NOT_SEARCHED = {Kind.PROBABILITY: "probability", Kind.MEAN: "mean"}
+_NOT_SEARCHED = {Kind.PROBABILITY: "probability", Kind.MEAN: "mean", Kind.ASYMPTOTIC: "trend"}
 
 
 def _check(claim: Claim, options: SearchOptions) -> None:

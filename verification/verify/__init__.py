@@ -1,4 +1,4 @@
-"""Running a claim: fuzzing for deterministic statements, e-values for random ones. Names no lemma.
+"""Running a claim: fuzzing, e-values for statements with probability, trends for laws. Names no lemma.
 
 The result is a pure function of (claim, options): the same seed gives the same bits, with one worker or many.
 """
@@ -17,6 +17,7 @@ from ..claim import Claim, Kind
 from .deterministic import fuzz
 from .random import expectation, probability
 from .report import ClaimReport, Options, VariantReport
+from .trends import trends
 
 __all__ = ["ClaimReport", "Options", "VariantReport", "verify", "verify_claim"]
 
@@ -55,6 +56,8 @@ def _run(claim: Claim, options: Options) -> dict[str, VariantReport]:
         return probability(claim, options)
     if claim.kind is Kind.MEAN:
         return expectation(claim, options)
+    if claim.kind is Kind.ASYMPTOTIC:
+        return trends(claim, options)
     return {name: tally.report(name) for name, tally in fuzz(claim, options).items()}
 
 

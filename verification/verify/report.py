@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..claim import Kind, Record, Verdict
 from ..instances import Spec, format_spec
+from ..trend import Trend
 
 __all__ = ["NOT_HERE", "ClaimReport", "Options", "Tally", "VariantReport"]
 
@@ -32,9 +33,10 @@ class Options:
     Parameters
     ----------
     examples : int
-        Fuzzed instances per deterministic claim.
+        Fuzzed instances per deterministic claim. Laws about growing sizes measure one size more for every doubling
+        beyond 250, and one less for every halving.
     alpha : float
-        Error level of the whole run, shared out over its claims.
+        Error level of the whole run, shared out over its claims. Intervals of trends have level 1 - alpha each.
     seed : int
     claims : int
         How many claims share alpha.
@@ -70,6 +72,8 @@ class VariantReport:
         Random draws that failed.
     claimed_failure : float or None
         Claimed failure probability (the largest over the problems tried).
+    trend : Trend or None
+        Of a law about growing sizes (verdict MEASURED); `instances` are then its random data sets.
     """
 
     name: str
@@ -85,6 +89,7 @@ class VariantReport:
     reason: str = ""
     failures: int = 0
     claimed_failure: float | None = None
+    trend: Trend | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,7 @@ class ClaimReport:
                     "failures": v.failures,
                     "claimed_failure": v.claimed_failure,
                     "reproduce": self.reproduce(v),
+                    **({} if v.trend is None else {"trend": v.trend.to_json()}),
                 }
                 for v in self.variants
             ],

@@ -1,0 +1,9 @@
+"""The one room that draws: figures from values, rendered to bytes. It writes no file; the command line does.
+
+matplotlib is imported when something is drawn, through its object-oriented interface only: no pyplot, no global state.
+"""
+
+from .style import FORMATS, figure, mark, render
+from .trends import trend_figure
+
+__all__ = ["FORMATS", "figure", "mark", "render", "trend_figure"]

@@ -1,0 +1,92 @@
+"""What a theorem promises of gradient descent from W_0, how a run keeps it, and false neighbours of such promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .arithmetic import Arithmetic
+from .claim import Mutant, Sides
+from .instances import Instance
+from .wide_runs import linear_rate, longest, steepest
+from .width_theorems import run
+
+__all__ = ["Altered", "Promise", "altered", "kept", "path_times", "rate_times", "slope_times", "step_times"]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What one form of a theorem promises of gradient descent with step size eta, each number on its safe side.
+
+    Parameters
+    ----------
+    failure, eta, rate : float
+    slope, curvature : float
+        ``slope s_t - curvature s_t^2 / 2 + ||r_t|| <= ||r_0||``.
+    path : float
+        The total path is at most this times ||r_0||.
+    """
+
+    failure: float
+    eta: float
+    rate: float
+    slope: float
+    path: float
+    curvature: float = 0.0
+
+
+def kept(instance: Instance, m: Arithmetic, p: Promise, along: str = "path") -> Mapping[str, Sides]:
+    """The rate, the combined inequality and the path, each at the step of this draw's run that is worst for it.
+
+    `along` is what the combined inequality is about: "path", or "distance" from W_0.
+    """
+    done = run(instance, m, p.eta)
+    return {
+        "rate": Sides(m.number(p.rate), linear_rate(done, m)),
+        "combined": steepest(done, p.slope, along, p.curvature),
+        "path": Sides(longest(done, "path"), done.residual(0) * m.number(p.path)),
+    }
+
+
+# -- false neighbours -----------------------------------------------------------------------------------------------
+
+Altered = Callable[[Instance, Arithmetic, Promise], Sides]
+
+
+def altered(promise: Callable[[Instance], Promise | str], sides: Altered, name: str, why: str) -> Mutant:
+    """A mutant that alters what is promised, and fails with the probability of the promise."""
+
+    def mutated(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+        p = promise(instance.problem)
+        return {} if isinstance(p, str) else {"mutant": sides(instance, m, p)}
+
+    def failure(problem: Instance) -> Mapping[str, float | str]:
+        p = promise(problem)
+        return {"mutant": p if isinstance(p, str) else p.failure}
+
+    return Mutant(name, why, mutated, failure)
+
+
+def rate_times(factor: float) -> Altered:
+    """A rate that is so many times as fast."""
+    return lambda instance, m, p: Sides(m.number(factor * p.rate), linear_rate(run(instance, m, p.eta), m))
+
+
+def path_times(factor: float) -> Altered:
+    """A path of so many times the length."""
+
+    def sides(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
+        done = run(instance, m, p.eta)
+        return Sides(longest(done, "path"), done.residual(0) * m.number(factor * p.path))
+
+    return sides
+
+
+def step_times(factor: float) -> Altered:
+    """The promised rate, at so many times the step size that is allowed."""
+    return lambda instance, m, p: Sides(m.number(p.rate), linear_rate(run(instance, m, factor * p.eta), m))
+
+
+def slope_times(factor: float) -> Altered:
+    """The combined inequality with so many times its coefficient."""
+    return lambda instance, m, p: steepest(run(instance, m, p.eta), factor * p.slope, "path")
