@@ -36,6 +36,7 @@ FLOORS = {
     "training": 7,
     "widths": 8,
     "constants": 9,
+    "guarantees": 10,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -176,10 +177,11 @@ def test_malformed_laws_grids_and_claims_are_refused() -> None:
 
 
 def test_a_grid_follows_the_number_of_examples() -> None:
-    assert [len(replace(GRID, usual=7).at(e)) for e in (1, 125, 249, 250, 499, 500, 1000, 10**6)] == [
-        *(5, 6, 6, 7, 7, 8, 9, 9)
-    ]
-    assert [GRID.draws_at(n) for n in (20, 160, 320, 640)] == [64, 16, 8, 8]
+    examples = (1, 125, 249, 250, 499, 500, 1000, 10**6)
+    assert [len(replace(GRID, usual=7).plan(e)) for e in examples] == [5, 6, 6, 7, 7, 8, 9, 9]
+    assert GRID.plan(250)[0] == (20, 20, 64)
+    assert GRID.plan(250)[-3:] == ((160, 160, 16), (226, 226, 11), (320, 320, 8))
+    assert GRID.plan(1)[-1] == (80, 80, 8)
 
 
 def test_a_claim_may_be_asymptotic_in_part() -> None:
@@ -233,9 +235,7 @@ def test_widths_are_those_of_the_tool(n: int, d: int) -> None:
     instance = RANDOM_ROWS.build({"n": n, "d": d, "seed": 5}, 0)
     c = corollary.Measured(instance)
     report = data_constants(instance["X"], ["softplus", "relu", "erf"])
-    rows = {
-        (name, row.claim, row.variant): row.k for name, found in report.activations.items() for row in found.widths
-    }
+    rows = {(name, row.claim, row.variant): row.k for name, found in report.activations.items() for row in found.widths}
     assert corollary.kappa(c) == pytest.approx(report.spectrum.kappa.value, rel=1e-9)
     assert corollary.two_to_four(c) == pytest.approx(report.spectrum.norm_2_to_4_squared.upper, rel=1e-6)
     expected = {
@@ -248,7 +248,7 @@ def test_widths_are_those_of_the_tool(n: int, d: int) -> None:
         assert rows[key] == pytest.approx(k, rel=1e-9, abs=2)
     sharp = rows["softplus", "theorem-gd-smooth", "sharp"]
     assert sharp is not None
-    assert sharp - 2 <= corollary.sharp_k(c) <= 1.05 * sharp
+    assert sharp - 2 <= corollary.sharp_k(c) <= 1.1 * sharp
 
 
 @pytest.mark.parametrize("own", [x for x in corollary.LAWS if x.factor is not None], ids=lambda x: x.name)
@@ -261,7 +261,7 @@ def test_finite_size_factors_tend_to_constants(own: Law) -> None:
         assert own.factor is not None
         ratio = own.factor(*shape[own.grid.name](4 * d)) / own.factor(*shape[own.grid.name](d))
         slopes.append(abs(math.log(ratio) / math.log(m / n)))
-    assert slopes[0] < 0.06
+    assert slopes[0] < 0.1
     assert slopes[1] < max(0.2 * slopes[0], 1e-6)
 
 
@@ -275,7 +275,9 @@ def with_mutants(claim: Claim) -> Claim:
     return replace(claim, trends=laws, variants=tuple(Variant(x.name, "") for x in laws), mutants=())
 
 
-@pytest.fixture(scope="module", params=[(c, seed) for c in CLAIMS for seed in range(3)], ids=lambda p: f"{p[0].id}-{p[1]}")
+@pytest.fixture(
+    scope="module", params=[(c, seed) for c in CLAIMS for seed in range(3)], ids=lambda p: f"{p[0].id}-{p[1]}"
+)
 def measured(request) -> tuple[Claim, dict[str, Trend]]:
     claim, seed = request.param
     report = verify_claim(with_mutants(claim), Options(seed=seed))
@@ -299,7 +301,7 @@ def test_which_way_they_go(measured) -> None:
         assert len(found.local) == len(found.points) - 1 >= 4
         if own.form is Form.LIMIT:
             assert found.direction == "approaches", own.name
-        elif own.name != "smooth k, sharp, n = p/10":  # it passes its limit first, as its factor says it must
+        elif own.name != "sharp k, n = p/10":  # it passes its limit first, as its factor says it must
             assert found.direction != "moves away", own.name
     for mutant in claim.mutants:
         if mutant.trends[0].form is Form.LIMIT:
@@ -403,3 +405,16 @@ def test_junit_counts_a_trend_as_passed(tmp_path, capsys) -> None:
     text = path.read_text()
     assert 'failures="0"' in text
     assert "skipped" not in text
+
+
+def test_the_docs_show_every_law() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "asymptotics.md").read_text(encoding="utf-8")
+    for claim in CLAIMS:
+        assert claim.id in page
+        for own in claim.trends:
+            assert f"\n {own.name} " in page, own.name
+
+
+def test_the_list_of_claims_counts_trends(capsys) -> None:
+    assert main(["claims", "--no-color"]) == 0
+    assert f"{len(corollary.LAWS)} trends" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -22,16 +23,16 @@ class Promise:
     ----------
     failure, eta, rate : float
     slope, curvature : float
-        ``slope s_t - curvature s_t^2 / 2 + ||r_t|| <= ||r_0||``.
+        ``slope s_t - curvature s_t^2 / 2 + ||r_t|| <= ||r_0||``; 0 where nothing of the kind is said.
     path : float
-        The total path is at most this times ||r_0||.
+        The total path is at most this times ||r_0||; infinite where nothing is said of it.
     """
 
     failure: float
     eta: float
     rate: float
-    slope: float
-    path: float
+    slope: float = 0.0
+    path: float = math.inf
     curvature: float = 0.0
 
 

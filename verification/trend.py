@@ -69,8 +69,8 @@ class Grid:
     usual : int
         How many shapes, from the first, a run of 250 examples measures.
     draws : int
-        Data sets of the largest usual shape and beyond. Smaller ones are cheaper and vary more: they get more, in
-        inverse proportion to n, up to `_MOST` times as many.
+        Data sets of the largest shape of a run. Smaller ones are cheaper and vary more: they get more, in inverse
+        proportion to n, up to `_MOST` times as many.
     """
 
     name: str
@@ -86,15 +86,12 @@ class Grid:
                 f"expected growing sizes, at least {_FEWEST_SIZES} usual ones and 3 draws"
             )
 
-    def at(self, examples: int) -> tuple[tuple[int, int], ...]:
-        """The shapes of a run: one more for every doubling of `examples` beyond 250, one less for every halving."""
+    def plan(self, examples: int) -> tuple[tuple[int, int, int], ...]:
+        """(n, d, draws) of a run: one shape more for a doubling of `examples` beyond 250, one less for a halving."""
         more = math.floor(math.log2(max(1, examples) / USUAL_EXAMPLES))
-        return self.shapes[: max(_FEWEST_SIZES, self.usual + more)]
-
-    def draws_at(self, n: int) -> int:
-        """How many data sets are drawn of the shape with n rows."""
-        largest = self.shapes[self.usual - 1][0]
-        return max(self.draws, min(_MOST * self.draws, round(self.draws * largest / n)))
+        shapes = self.shapes[: max(_FEWEST_SIZES, self.usual + more)]
+        most, largest = _MOST * self.draws, shapes[-1][0]
+        return tuple((n, d, min(most, round(self.draws * largest / n))) for n, d in shapes)
 
 
 @dataclass(frozen=True)
@@ -350,7 +347,8 @@ def _hull(one: Fit, other: Fit) -> Fit:
 
 
 def _exp(fit: Fit) -> Fit:
-    return Fit(math.exp(fit.value), math.exp(fit.low), math.exp(fit.high))
+    # A hopelessly wide interval must not overflow.
+    return Fit(*(math.exp(min(x, 700.0)) for x in (fit.value, fit.low, fit.high)))
 
 
 def _distances(values: Sequence[Floats], limit: float) -> tuple[Floats, Floats]:

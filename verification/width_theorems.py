@@ -29,6 +29,7 @@ __all__ = [
     "network",
     "options",
     "refusal",
+    "rescaled",
     "row",
     "run",
     "scale",
@@ -145,6 +146,16 @@ def shorter(eta: float) -> float:
     """A step size rounded down to 24 bits: forms that ask for the same one to within rounding share a run."""
     mantissa, exponent = math.frexp(eta)
     return math.ldexp(math.floor(math.ldexp(mantissa, 24)), exponent - 24)
+
+
+def rescaled(problem: Instance, asked: WidthRow) -> tuple[float, float, float]:
+    """(step size, rate, failure probability) of a row that is about eta_bar = 1 and ``||y|| = sqrt(n)``, here."""
+    assert asked.step_size is not None
+    assert asked.rate is not None
+    assert asked.failure_probability is not None
+    eta_bar = options(problem).eta_bar
+    eta = shorter(eta_bar * asked.step_size / scale(problem) ** 2)
+    return eta, eta_bar * asked.rate * SAFE, asked.failure_probability / SAFE
 
 
 def labels(problem: Instance) -> Floats:

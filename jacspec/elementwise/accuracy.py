@@ -1,7 +1,7 @@
 """How far off the kernels may be: data, which the tests read.
 
-The algebraic families are correctly rounded. For the others a figure is the largest error seen over some two million
-arguments per family (all magnitudes from 1e-320 to 1e308, both signs, and clouds around every boundary of an
+The algebraic families are correctly rounded. For the others a figure is the largest error seen over more than four
+million arguments per family (all magnitudes from 1e-320 to 1e308, both signs, and clouds around every boundary of an
 approximation), on a processor that fuses multiply-add and on one that does not, and a quarter or more on top of it. It
 is tested, not proved.
 """
@@ -18,8 +18,10 @@ class Accuracy:
     """Error bounds of one float64 kernel, over all finite arguments.
 
     An ulp is that of the true value, never less than 2^-1074: results in the subnormal range are rounded there, not
-    flushed to zero. The float32 kernel evaluates in float64 and rounds once: at most ``0.5 + 2^-25`` ulp of float32
-    wherever no figure here exceeds 16, and no `window` applies.
+    flushed to zero.
+
+    The float32 kernel evaluates in float64 and rounds once. Its error is at most ``0.5 + 2^-25`` ulp of float32 (no
+    figure here exceeds 16, and 16 ulp of float64 are 2^-25 of float32); inside a window, half an ulp plus `floor` u.
 
     Parameters
     ----------

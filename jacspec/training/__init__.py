@@ -2,7 +2,7 @@
 
 from .batch import Batch, train_many
 from .checkpoints import jacobian_extremes
-from .train import State, train
+from .driver import State, train
 from .trajectory import Checkpoint, Trajectory
 
 __all__ = ["Batch", "Checkpoint", "State", "Trajectory", "jacobian_extremes", "train", "train_many"]

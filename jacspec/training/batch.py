@@ -17,10 +17,10 @@ from .._jit import run_tasks
 from ..elementwise import kernel_address
 from ..network import ShallowNet
 from ._lanes import LANES, ROWS, UNITS, lanes
+from .driver import DIVERGED, labels_norm
 from .engine import Problem
 from .interrupts import Interrupts
 from .step_sizes import Smoothness, automatic
-from .train import DIVERGED, labels_norm
 from .trajectory import Status
 
 __all__ = ["Batch", "train_many"]

@@ -103,7 +103,7 @@ class Engine(ABC):
         """Whether all weights are finite."""
 
     def limits(self, small: float, large: float) -> None:
-        """Residual norms at which to stop: at most `small`, or not at most `large`."""
+        """Residual norms at which to stop: at most `small` (never where it is negative), or not at most `large`."""
         self._small, self._large = small, large
 
     def _judge(self, norm: float) -> Stop:

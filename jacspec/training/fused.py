@@ -108,7 +108,7 @@ class _Fused(Engine):
     def limits(self, small: float, large: float) -> None:
         super().limits(small, large)
         scale = math.ldexp(1.0, -self._problem.exponent)
-        self._limits[:] = (small * scale) ** 2, (large * scale) ** 2
+        self._limits[:] = (small * scale) ** 2 if small >= 0 else -1.0, (large * scale) ** 2
 
     def residual_norm(self) -> float:
         out = np.zeros((1, 3))

@@ -86,7 +86,7 @@ class Measured:
 
     @property
     def d(self) -> int:
-        return self.instance["X"].shape[1]
+        return int(self.instance["X"].shape[1])
 
     @property
     def X_norm(self) -> float:
@@ -202,7 +202,8 @@ def sharp_k(c: Constants) -> float:
         eps = tails.eps(k, log_p)
         if eps is None:
             return False
-        return math.sqrt(k) > bounds.gd_smooth_sharp_sqrt_k(rho, B1, B2, c.n, X_norm, Lambda, (1 - eps) * lam, 0.0)
+        root = bounds.gd_smooth_sharp_sqrt_k(rho, B1, B2, c.n, X_norm, Lambda, (1 - eps) * lam, 0.0)
+        return bool(math.sqrt(k) > root)
 
     return float(smallest_even(enough)[0])
 
@@ -243,7 +244,7 @@ def law(
     power = exponent if true is None else true
     return Law(
         f"{name}, {grid.name}",
-        lambda instance: quantity(Measured(instance)),
+        lambda instance: instance.once(quantity.__name__, lambda: quantity(Measured(instance))),
         grid,
         Form.EXPONENT,
         exponent,
@@ -257,14 +258,14 @@ LAWS = (
     law("kappa", kappa, SQUARE, 0.0),
     law("kappa", kappa, TENTH, 0.0),
     law("kappa", kappa, FLAT, 0.5),
-    law("smooth kd, paper", paper_kd, SQUARE, 2.0),
-    law("smooth kd, paper", paper_kd, TENTH, 2.0),
-    law("smooth k, paper", paper_k, FLAT, 1.0),
-    law("smooth k, explicit", explicit_k, TENTH, 1.5),
-    law("smooth k, sharp", sharp_k, SQUARE, 1.0, drift=_POWERS),
-    law("smooth k, sharp", sharp_k, TENTH, 1.0),
-    law("ReLU k, paper", relu_k, SQUARE, 1.0),
-    law("ReLU k, paper", relu_k, TENTH, 2.5),
+    law("paper kd", paper_kd, SQUARE, 2.0),
+    law("paper kd", paper_kd, TENTH, 2.0),
+    law("paper k", paper_k, FLAT, 1.0),
+    law("explicit k", explicit_k, TENTH, 1.5),
+    law("sharp k", sharp_k, SQUARE, 1.0, drift=_POWERS),
+    law("sharp k", sharp_k, TENTH, 1.0),
+    law("ReLU k", relu_k, SQUARE, 1.0),
+    law("ReLU k", relu_k, TENTH, 2.5),
     law("output k / log n", output_k, SQUARE, 1.0, drift=_POWERS, refined=False),
 )
 
@@ -298,7 +299,7 @@ CLAIM = Claim(
         r"k \asymp n \text{ (smooth, } n \le d;\ \text{sharp};\ \text{output layer, up to } \log n),\ "
         r"k \asymp n^4/d^3 \text{ (ReLU, } n \ge d)"
     ),
-    source="Oymak & Soltanolkotabi, arXiv 1902.04674, after their Theorems 2.1 and 2.2; widths as `jacspec widths` has them",
+    source="Oymak & Soltanolkotabi, arXiv 1902.04674, after their theorems; widths as `jacspec widths` has them",
     kind=Kind.ASYMPTOTIC,
     domain=RANDOM_ROWS,
     variants=tuple(Variant(law.name, statement) for law, statement in zip(LAWS, _STATEMENTS, strict=True)),
@@ -319,7 +320,7 @@ CLAIM = Claim(
         "Put ||X|| ~ 1 + sqrt(n/d) and sigma_min(X*X)^2 ~ (1 - 1/d)(1 - sqrt(n/p))^2 (random-khatri-rao-edge) into "
         "kappa = sqrt(d/n) ||X|| / sigma_min(X*X)^2 and into the widths; lambda(X) lies between mu_phi^2 "
         "sigma_min(X*X)^2 and E phi'^2, and Lambda <= sqrt(n)/d + O(1). The finite-size factors tend to 1 slowly: "
-        "(1 - sqrt(n/p))^-4 in kd is (1 - sqrt(2/n))^-4 at n = d, which takes a third off the exponent at n = 200, and "
+        "(1 - sqrt(n/p))^-4 in kd is (1 - sqrt(2/n))^-4 at n = d, which takes 0.2 off the exponent at n = 200, and "
         "(1 + sqrt(d/n))^6 at n of order d^2 differs from 1 by n^(-1/4)."
     ),
 )

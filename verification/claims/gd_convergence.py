@@ -184,14 +184,14 @@ CLAIM = Claim(
         {**_LINE, "ratio": 0.9, "shape": "linear", "n": 3, "low": 0.1, "direction": "bottom"},
         # Not met: too far by factors of 4 and 15, and steps of nearly 2/beta^2.
         {**_LINE, "ratio": 3.9},
-        {**_LINE, "ratio": 15.0},
+        {**_LINE, "ratio": 15.0, "steps": 500},
         {**_LINE, "ratio": 0.9, "shape": "linear", "n": 1, "eta_bar": 4.0},
     ),
     floor=0.7,
     proof=(
-        "alpha <= beta/2 and L ||r_0|| <= beta^2/8, so c_t >= 3/4 - 1/32 in gd-one-step; while s_t <= 2 ||r_0||/alpha <= "
-        "alpha/L, sigma_min(J_t) >= 2 alpha - L s_t >= alpha, so each step takes at least (alpha/2) ||theta_{t+1} - "
-        "theta_t|| and (eta alpha^2/2) ||r_t|| from ||r_t||, which keeps s_t in that range."
+        "alpha <= beta/2 and L ||r_0|| <= beta^2/8, so c_t >= 3/4 - 1/32 in gd-one-step; while s_t <= "
+        "2 ||r_0||/alpha <= alpha/L, sigma_min(J_t) >= 2 alpha - L s_t >= alpha, so each step takes at least "
+        "(alpha/2) ||theta_{t+1} - theta_t|| and (eta alpha^2/2) ||r_t|| from ||r_t||, which keeps s_t in that range."
     ),
 )
 

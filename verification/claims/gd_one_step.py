@@ -203,7 +203,7 @@ CLAIM = Claim(
     floor=0.4,
     proof=(
         "r_{t+1} = r_t - eta Jbar J_t^T r_t with Jbar the mean of J on the segment, and ||Jbar - J_t|| <= "
-        "(L/2) eta ||J_t^T r_t||; besides, ||(I - eta J J^T) r|| <= ||r|| - eta (1 - eta beta^2/2) ||J^T r||^2 / ||r||. "
+        "(L/2) eta ||J_t^T r_t||; and ||(I - eta J J^T) r|| <= ||r|| - eta (1 - eta beta^2/2) ||J^T r||^2 / ||r||. "
         "Sharp form: let ||r|| = 1, mu = ||J^T r||^2, s = sigma_min(J). Then ||J J^T r||^2 <= (beta^2 + s^2) mu - "
         "beta^2 s^2, so ||(I - eta J J^T) r||^2 - (1 - eta s sqrt(mu))^2 <= eta (sqrt(mu) - s) [eta beta^2 "
         "(sqrt(mu) + s) - 2 sqrt(mu)] <= 0 for eta beta^2 <= 1: ||(I - eta J J^T) r|| <= ||r|| - eta s ||J^T r||."

@@ -13,7 +13,19 @@ from verification.domains import initializations
 from verification.instances import Instance, Spec
 from verification.promises import Altered, Promise, altered, kept, path_times, rate_times, slope_times, step_times
 from verification.wide_runs import linear_rate
-from verification.width_theorems import LABELS, SAFE, constants, options, refusal, row, run, scale, shorter, width_for
+from verification.width_theorems import (
+    LABELS,
+    SAFE,
+    constants,
+    options,
+    refusal,
+    rescaled,
+    row,
+    run,
+    scale,
+    shorter,
+    width_for,
+)
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -32,25 +44,16 @@ def _promise(problem: Instance, form: str) -> Promise | str:
     why = refusal(problem, SLUG, form)
     if why is not None:
         return why
-    p, o, asked, s = constants(problem), options(problem), row(problem, SLUG, form), scale(problem)
-    X_norm, B1 = p.spectrum.spectral_norm, p.phi.B1
     if form == "sharp":
         return _sharp(problem)
-    assert asked.step_size is not None
-    assert asked.failure_probability is not None
-    # The rows are those of eta_bar = 1 and s = 1: steps scale as eta_bar / s^2.
-    eta = shorter(o.eta_bar * asked.step_size / s**2)
+    p, asked, s = constants(problem), row(problem, SLUG, form), scale(problem)
+    eta, rate, failure = rescaled(problem, asked)
+    lam = p.hidden.smallest
     if form == "paper":
-        mu, sigma = abs(p.hermite.mu_phi), p.spectrum.khatri_rao_sigma_min
-        lam, rate = mu**2 * sigma**2, bounds.gd_smooth_rate_paper(o.eta_bar, mu, p.phi.B, sigma, X_norm)
-    else:
-        lam = p.hidden.smallest
-        rate = bounds.gd_smooth_rate_explicit(o.eta_bar, B1, lam, X_norm)
+        lam = p.hermite.mu_phi**2 * p.spectrum.khatri_rao_sigma_min**2
     alpha = bounds.gd_smooth_alpha(s * p.n**0.5, p.n, lam).lower * SAFE
     slope = bounds.gd_convergence_potential(alpha, 1.0, 0.0)
-    return Promise(
-        asked.failure_probability / SAFE, eta, rate.lower * SAFE, slope, bounds.gd_convergence_path(alpha, 1.0) / SAFE
-    )
+    return Promise(failure, eta, rate, slope, bounds.gd_convergence_path(alpha, 1.0) / SAFE)
 
 
 def _sharp(problem: Instance) -> Promise | str:
@@ -83,7 +86,7 @@ def failure(problem: Instance) -> Mapping[str, float | str]:
 
 def sides(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
     """Every inequality at its worst step."""
-    out = {}
+    out: dict[str, Sides] = {}
     for form in FORMS:
         p = promise(instance.problem, form)
         if not isinstance(p, str):

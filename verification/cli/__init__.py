@@ -18,6 +18,7 @@ _COMMANDS = {
     "widths": ("verification.cli.data", "Which theorem asks for which width, step size and rate on this data."),
     "claims": ("verification.cli.claims", "List the claims, or show one in full."),
     "verify": ("verification.cli.claims", "Check claims on fuzzed instances or on a data set."),
+    "train": ("verification.cli.train", "Train on a data set, and draw the run against its bounds."),
     "sharpen": ("verification.cli.sharpen", "Search for a claim's worst case: how tight each variant is."),
 }
 

@@ -64,9 +64,10 @@ def claims(slug: str | None, as_json: bool, no_color: bool, quiet: bool, output:
 
             listing = table("claim", "kind", "forms", "title")
             for c in chosen:
-                listing.add_row(
-                    c.id, " + ".join(k.value for k in c.kinds), ", ".join(v.name for v in c.variants), c.title
-                )
+                forms = ", ".join(v.name for v in c.variants if v.name not in {law.name for law in c.trends})
+                trends = f"{len(c.trends)} trends" if c.trends else ""
+                kinds = " + ".join(k.value for k in c.kinds)
+                listing.add_row(c.id, kinds, ", ".join(text for text in (forms, trends) if text), c.title)
             listing.columns[0].no_wrap = True
             out.print(listing)
         if not quiet:
@@ -291,10 +292,9 @@ def _print_reports(out: Console, reports: list[ClaimReport], seed: int, *, point
             _explain(out, report, v)
     total = sum(report.seconds for report in reports)
     plural = "claim" if len(reports) == 1 else "claims"
-    out.print(
-        f"{len(reports)} {plural}, seed {seed}, {total:.1f} s of work. "
-        "Slack: bound / bounded; below 1 only where a draw fails."
-    )
+    slacks = any(v.trend is None for report in reports for v in report.variants)
+    note = " Slack: bound / bounded; below 1 only where a draw fails." if slacks else ""
+    out.print(f"{len(reports)} {plural}, seed {seed}, {total:.1f} s of work.{note}")
 
 
 def _explain(out: Console, report: ClaimReport, v: VariantReport) -> None:

@@ -150,7 +150,7 @@ def build(spec: Spec, trial: int = 0) -> Instance:
 
 
 def _inner_direction(kind: str, n: int, rng: np.random.Generator) -> Floats:
-    """Mostly along the first ("top") or last ("bottom") coordinate; not wholly, or a run would stay in one dimension."""
+    """Mostly along the first ("top") or last ("bottom") coordinate; wholly so, runs would stay in one dimension."""
     u = rng.standard_normal(n)
     if kind in ("top", "bottom"):
         u *= 0.05

@@ -4,6 +4,7 @@ matplotlib is imported when something is drawn, through its object-oriented inte
 """
 
 from .style import FORMATS, figure, mark, render
+from .trajectory import trajectory_figure
 from .trends import trend_figure
 
-__all__ = ["FORMATS", "figure", "mark", "render", "trend_figure"]
+__all__ = ["FORMATS", "figure", "mark", "render", "trajectory_figure", "trend_figure"]

@@ -77,11 +77,12 @@ def styled() -> Any:
     """A context in which figures are made and rendered; matplotlib's settings are as before afterwards."""
     import matplotlib
 
-    return matplotlib.rc_context(dict(_RC))
+    settings: Any = dict(_RC)  # newer versions of matplotlib type every key
+    return matplotlib.rc_context(settings)
 
 
 def figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
-    """An empty figure of this size in inches; "constrained" lays axes out, None leaves it to you. Use it in `styled`."""
+    """An empty figure of this size in inches, to be filled inside `styled`; None leaves the layout to the caller."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

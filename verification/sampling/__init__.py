@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .maps import Constants, SampledMap, SampledNetwork, Waves
 from .problems import map_of, problems, samples
-from .runs import SGD, Limits, Paths, States, Step
+from .runs import SGD, Limits, Paths, States, Step, worst
 
 __all__ = [
     "SGD",
@@ -19,4 +19,5 @@ __all__ = [
     "map_of",
     "problems",
     "samples",
+    "worst",
 ]

@@ -122,7 +122,7 @@ def _specs() -> SearchStrategy[Spec]:
     from hypothesis import strategies as st
 
     common = {
-        "nu": st.sampled_from([2.0, 1.1, 10.0, 100.0]),
+        "nu": st.sampled_from([2.0, 1.1, 10.0, 30.0]),
         "weight": st.sampled_from([0.5, 0.25, 0.9]),
         "share": st.sampled_from(SHARES),
         "stride": st.sampled_from(SHARES),
@@ -146,7 +146,7 @@ def _specs() -> SearchStrategy[Spec]:
         "d": st.integers(2, 3),
         "rows": st.sampled_from(["sphere", "orthogonal", "clusters", "parallel"]),
         "angle": st.sampled_from([0.5, 0.1]),
-        "phi": st.sampled_from(SMOOTH_ACTIVATIONS),
+        "phi": st.sampled_from([phi for phi in SMOOTH_ACTIVATIONS if phi != "linear"]),
         "k": st.sampled_from([4, 2, 8]),
         "v": st.sampled_from(["balanced", "gaussian"]),
         "scale": st.sampled_from([1.0, 1e-3, 1e3]),

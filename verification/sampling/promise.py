@@ -217,9 +217,7 @@ def _state(problem: Instance, form: Form) -> Floats:
     def inside(theta: Floats) -> bool:
         states = sgd.at(theta[None])
         (d, d_radius), (r, r_radius) = sgd.distances(states), sgd.residuals(states)
-        return bool(
-            d[0] + d_radius[0] <= limits.distance.lower and r[0] + r_radius[0] <= limits.residual.lower
-        )
+        return bool(d[0] + d_radius[0] <= limits.distance.lower and r[0] + r_radius[0] <= limits.residual.lower)
 
     if kind == "start":
         return np.asarray(f.start)
@@ -254,5 +252,3 @@ def anywhere(problem: Instance) -> tuple[Floats, Promise]:
     eta = float(problem.spec.get("stride", 1.0)) * c.beta**2 / (c.b**2 * (c.beta**2 + c.L * size))
     labels = np.asarray(f.outputs(theta[None])[0][0] - size * u, dtype=np.float64)
     return theta, Promise(Form(stride=1.0), labels, own.weight, own.nu, own.alpha, eta, c)
-
-

@@ -24,13 +24,15 @@ from verification.arithmetic import Arithmetic, Float64, Matrix, Number
 
 from .maps import Constants, SampledMap
 
-__all__ = ["Limits", "Paths", "SGD", "States", "Step"]
+__all__ = ["SGD", "Limits", "Paths", "States", "Step", "worst"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 #: What products that underflow may lose.
 _TINY = 1e-290
+#: A long run ends once ||r|| is at most this share of ||r_0||: from there on rounding decides, in 60 digits as well.
+_SETTLED = 1e-9
 
 
 def lengths(m: Arithmetic, A: Matrix, errors: Floats) -> tuple[Any, Floats]:
@@ -181,10 +183,11 @@ class SGD:
             gone = gone + m.number(0.5 * (sure + possible), 0.5 * (possible - sure)) / n**t
             exits.append(gone)
             states, doubtful = states.pick(~out | doubtful), doubtful[~out | doubtful]
-            total = m.number(0.0)
-            for r, unknown in zip(self._numbers(self.residuals(states)), doubtful, strict=True):
-                total = total + (m.number(0.5, 0.5) * r**2 if unknown else r**2)
-            squares.append(total / n**t)
+            values, errors = self.residuals(states)
+            each, spread = values**2, np.asarray((2 * values + errors) * errors, dtype=np.float64)
+            each, spread = np.where(doubtful, each / 2, each), np.where(doubtful, each / 2 + spread, spread)
+            rounded = m.rounding(len(states) + 4, float(np.sum(each)))
+            squares.append(m.number(np.sum(each), float(np.sum(spread)) * (1 + 1e-9) + rounded) / n**t)
         return Paths(squares, exits)
 
     def _outside(self, states: States, limits: Limits) -> tuple[Any, Any]:
@@ -202,7 +205,7 @@ class SGD:
     # -- long runs --------------------------------------------------------------------------------------------------
 
     def simulate(self, i: Integers, limits: Limits) -> tuple[list[Number], list[Number]]:
-        """Runs from theta_0 until they leave the limits, one for each row of samples.
+        """Runs from theta_0 until they leave the limits or have converged, one for each row of samples.
 
         Parameters
         ----------
@@ -219,6 +222,7 @@ class SGD:
         zero = m.matrix(np.zeros(count))
         low, high = {"exit": zero.copy(), "decay": zero.copy()}, {"exit": zero.copy(), "decay": zero.copy()}
         active = np.arange(count)
+        smallest = m.split(limits.r0)[0] * _SETTLED
         states = self.at(np.repeat(self.f.start[None], count, axis=0))
         for t in range(i.shape[1] + 1):
             ratio, radius = self._exit_ratio(states, limits)
@@ -230,7 +234,8 @@ class SGD:
             squares, square_radius = _over(m, values**2, np.asarray((2 * values + errors) * errors, float), bound)
             _raise(low["decay"], high["decay"], active[~surely_out], squares[~surely_out],
                    square_radius[~surely_out], surely_in[~surely_out])  # fmt: skip
-            active, states = active[~surely_out], states.pick(~surely_out)
+            going = ~surely_out & np.asarray(values > smallest, dtype=bool)
+            active, states = active[going], states.pick(going)
             if t == i.shape[1] or not len(active):
                 break
             states = self.advance(states, i[active, t])
@@ -308,3 +313,14 @@ class Paths:
 
     mean_squares: list[Number]
     exits: list[Number]
+
+
+def worst(m: Arithmetic, left: list[Number], right: list[Number]) -> tuple[Number, Number]:
+    """The pair that decides ``left_t <= right_t`` for all t: the one with the least margin in units of its radius."""
+
+    def clear(pair: tuple[Number, Number]) -> Any:
+        (a, a_radius), (b, b_radius) = m.split(pair[0]), m.split(pair[1])
+        radius = a_radius + b_radius
+        return (b - a) / radius if radius > 0 else np.inf if b >= a else -np.inf
+
+    return min(zip(left, right, strict=True), key=clear)

@@ -22,7 +22,7 @@ def trends(claim: Claim, options: Options) -> dict[str, VariantReport]:
     ----------
     claim : Claim
     options : Options
-        `examples` sets how many sizes (see `Grid.at`), `alpha` the level of the intervals.
+        `examples` sets how many sizes (see `Grid.plan`), `alpha` the level of the intervals.
 
     Returns
     -------
@@ -40,10 +40,10 @@ def trends(claim: Claim, options: Options) -> dict[str, VariantReport]:
 def _on_grid(claim: Claim, grid: Grid, options: Options) -> dict[str, Trend]:
     laws = [law for law in claim.trends if law.grid == grid]
     samples: dict[str, list[tuple[int, int, list[float]]]] = {law.name: [] for law in laws}
-    for n, d in grid.at(options.examples):
+    for n, d, draws in grid.plan(options.examples):
         for law in laws:
             samples[law.name].append((n, d, []))
-        for draw in range(grid.draws_at(n)):
+        for draw in range(draws):
             instance: Instance = claim.domain.build({"n": n, "d": d, "seed": options.seed}, draw)
             for law in laws:
                 samples[law.name][-1][2].append(law.quantity(instance))

@@ -110,7 +110,8 @@ def train(
     every : int, optional
         Record after every so many steps, and at the end. GD records every step by default, SGD one pass over the data.
     checkpoints : iterable of int
-        Steps after which the extreme singular values of the Jacobian are computed; each costs an n x n eigenproblem.
+        Steps after which the extreme singular values of the Jacobian are computed, and then at the end as well; each
+        costs an n x n eigenproblem.
     dtype : "float64" or "float32"
         Arithmetic of the steps (built-in activations, hidden layer).
     stop : callable, optional
@@ -339,6 +340,12 @@ class _Run:
         else:
             self.norm = math.nan
         self.record.add(self.step, self.norm, self.engine.distance())
+        if (
+            self.record.marks
+            and self.engine.finite()
+            and (not self.checkpoints or self.checkpoints[-1].step < self.step)
+        ):
+            self._checkpoint()
         self._report()
         if status == "budget":
             return self._judged() or (status, reason)
@@ -392,11 +399,14 @@ class _Run:
         if self.step not in self.record.marks:
             return None
         self.norm = self.engine.residual_norm()
-        low, top = self.spectrum(self.engine.net())
-        self.checkpoints.append(Checkpoint(self.step, self.norm, self.engine.distance(), low, top))
+        self._checkpoint()
         if self.stop is not None and self.stop(self._state()):
             return "stopped", f"stopped by the caller's condition at step {self.step}"
         return None
+
+    def _checkpoint(self) -> None:
+        low, top = self.spectrum(self.engine.net())
+        self.checkpoints.append(Checkpoint(self.step, self.norm, self.engine.distance(), low, top))
 
     def _state(self) -> State:
         last = self.checkpoints[-1] if self.checkpoints else None

@@ -1,0 +1,164 @@
+r"""theorem-gd-relu: gradient descent from a Gaussian initialization, ReLU (theory.md section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from jacspec import bounds
+from verification.arithmetic import Arithmetic
+from verification.claim import Claim, Kind, Mutant, Sides, Variant
+from verification.domains import initializations
+from verification.instances import Instance, Spec
+from verification.promises import Altered, Promise, altered, kept, path_times, rate_times, step_times
+from verification.width_theorems import (
+    LABELS,
+    SAFE,
+    constants,
+    refusal,
+    rescaled,
+    row,
+    scale,
+    width_for,
+)
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+SLUG = "theorem-gd-relu"
+FORMS = ("paper", "explicit", "sharp")
+
+
+def promise(problem: Instance, form: str, *, at_any_width: bool = False) -> Promise | str:
+    """What a form promises at the problem's width, or the sentence that says why it promises nothing.
+
+    `at_any_width` is for the false neighbours: no width that fits into memory is enough for the theorem.
+    """
+
+    def compute() -> Promise | str:
+        asked, why = row(problem, SLUG, form), refusal(problem, SLUG, form)
+        if why is not None and (asked.k is None or not at_any_width):
+            return why
+        p, s = constants(problem), scale(problem)
+        eta, rate, failure = rescaled(problem, asked)
+        if form == "sharp":  # its row is about the step size of the spec already
+            return Promise(failure, eta, rate / float(problem.spec.get("eta_bar", 1.0)))
+        lam = p.hidden.smallest
+        if form == "paper":
+            lam = bounds.relu_hermite_lower(p.spectrum.khatri_rao_sigma_min)
+        sigma = bounds.initial_sigma_min(0.5, s, lam).lower * SAFE
+        return Promise(failure, eta, rate, path=bounds.gd_perturbation_radius(1.0, sigma) / SAFE)
+
+    found: Promise | str = problem.once(f"{SLUG}: {form} {at_any_width}", compute)
+    return found
+
+
+def failure(problem: Instance) -> Mapping[str, float | str]:
+    """Claimed failure probabilities: one event per form."""
+    out = {}
+    for variant in CLAIM.variants:
+        p = promise(problem, variant.name.split(",")[0])
+        out[variant.name] = p if isinstance(p, str) else p.failure
+    return out
+
+
+def sides(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+    """Every inequality at its worst step."""
+    out: dict[str, Sides] = {}
+    for form in FORMS:
+        p = promise(instance.problem, form)
+        if not isinstance(p, str):
+            found = kept(instance, m, p)
+            parts = ("rate",) if form == "sharp" else ("rate", "path")
+            out |= {f"{form}, {part}": found[part] for part in parts}
+    return out
+
+
+# -- false neighbours -----------------------------------------------------------------------------------------------
+
+
+def _of(sides: Altered, name: str, why: str) -> Mutant:
+    """A mutant that makes the explicit promise at any width, altered."""
+    return altered(lambda problem: promise(problem, "explicit", at_any_width=True), sides, name, why)
+
+
+def _largest_eigenvalue(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
+    hidden = constants(instance.problem).hidden
+    return rate_times(hidden.largest.lower / hidden.smallest.lower)(instance, m, p)
+
+
+# -- the claim ------------------------------------------------------------------------------------------------------
+
+
+def specs() -> SearchStrategy[Spec]:
+    """Well separated rows; the widths asked for are out of reach all the same."""
+    from hypothesis import strategies as st
+
+    return st.fixed_dictionaries(
+        {
+            "n": st.integers(3, 6),
+            "d": st.integers(4, 8),
+            "rows": st.sampled_from(["orthogonal", "parallel", "sphere"]),
+            "angle": st.sampled_from([1.0, 0.7]),
+            "delta": st.sampled_from([1.0, 1.5]),
+            "chance": st.sampled_from([0.3, 0.1]),
+            "eta_bar": st.sampled_from([1.0, 0.5]),
+            "y": st.sampled_from(LABELS),
+            "widest": st.sampled_from([64, 400]),
+        }
+    )
+
+
+CLAIM = Claim(
+    id=SLUG,
+    title="Gradient descent from a Gaussian initialization, ReLU",
+    statement=(
+        r"\sqrt{kd} \ge C (1+\delta) \frac{n^2}{d} \kappa(X)^3 \sigma_{\min}(X*X)^2 \implies "
+        r"\|r_t\| \le (1 - \eta \sigma_0^2/3)^t \|r_0\| \text{ for all } t, "
+        r"\text{ with probability at least } 1 - \tfrac2n - e^{-\delta^2 n/(2\|X\|^2)}"
+    ),
+    source="Oymak & Soltanolkotabi, arXiv 1902.04674 (its constant as the proof gives it)",
+    kind=Kind.PROBABILITY,
+    domain=initializations(
+        ("relu",),
+        specs,
+        tuple({"phi": "relu", "form": form, "steps": 15, "widest": 20000} for form in FORMS),
+        width_for(SLUG, "sharp"),
+    ),
+    variants=(
+        Variant("paper, rate", r"1 - \bar\eta \sigma_{\min}(X*X)^2/(24 \pi \|X\|^2)"),
+        Variant("paper, path", r"\sum_t \|W_{t+1} - W_t\|_F \le 5 \|r_0\|/(2 \sigma_0)"),
+        Variant("explicit, rate", r"k \ge 4.6 \cdot 10^8 (2+\delta)^2 n \|X\|^6/\lambda(X)^4"),
+        Variant("explicit, path", r"\sum_t \|W_{t+1} - W_t\|_F \le 5 \|r_0\|/(2 \sigma_0)"),
+        Variant("sharp, rate", r"k \ge 17.19 n \|X\|^6 \rho^2/(\epsilon^6 b^2 (1-\epsilon_c)^4 \lambda(X)^4)"),
+    ),
+    sides=sides,
+    failure=failure,
+    mutants=(
+        _of(rate_times(1.0), "any-width", "the explicit promise without its width"),
+        _of(rate_times(12.0), "without-the-proofs-slack", "eta s^2 lambda(X), twice, for the rate eta sigma_0^2/3"),
+        _of(_largest_eigenvalue, "largest-eigenvalue", "||Sigma(X)|| for lambda(X) in the rate"),
+        _of(path_times(0.2), "path-of-a-straight-line", "||r_0||/(2 sigma_0) for the path 5||r_0||/(2 sigma_0)"),
+        _of(step_times(16.0), "step-times-16", "eta = 8/beta^2, sixteen times what is allowed"),
+    ),
+    extremal=(
+        # Orthonormal rows: the narrowest of widths, and still out of reach.
+        {"n": 4, "d": 4, "rows": "orthogonal", "phi": "relu", "k": 400, "delta": 1.2},
+        # Two rows at an angle, and labels where it is slowest.
+        {"n": 6, "d": 4, "rows": "clusters", "angle": 0.4, "phi": "relu", "k": 400, "y": "bottom", "delta": 2.0},
+        # Five rows in the plane and two units: four weights cannot fit five labels.
+        {"n": 5, "d": 2, "rows": "arc", "angle": 1.2566370614359172, "phi": "relu", "k": 2, "steps": 200, "delta": 2.5},
+    ),
+    floor=0.0,  # nothing is promised at a width that fits into memory: the claim is void, with the width it asks for
+    proof=(
+        "sigma_min(J(W_0)) by matrix Chernoff; in the ball of radius R = 5||r_0||/(2 sigma_0) at most "
+        "3 (2/pi)^{1/3} (kR)^{2/3} units change sign at any x_i (`relu-small-preactivations`), so J moves by at most "
+        "||v||_inf ||X|| times the root of that (`relu-jacobian-perturbation`), at most sigma_0/8 when k is large "
+        "enough; then `gd-perturbation`."
+    ),
+)
+
+if __name__ == "__main__":
+    from verification.claims import run_alone
+
+    run_alone(CLAIM)

@@ -1,0 +1,334 @@
+"""`jacspec train`."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .common import atomic, check_output, console, data_options, output_options, stages, write_json
+from .text import count, number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from jacspec import Guarantee, Trajectory
+    from jacspec.data import Dataset
+    from jacspec.training import State
+
+#: Points of the curves in JSON.
+_CURVE = 1000
+
+
+@click.command(epilog="Example:  jacspec train sphere:n=50,d=20 -a softplus --width 100 --plot run.png")
+@click.argument("data")
+@data_options
+@click.option("-a", "--activation", "name", default="softplus", show_default=True, metavar="NAME")
+@click.option("--width", type=int, metavar="K", help="Hidden units, even (default: K d about 4 n).")
+@click.option("--algorithm", type=click.Choice(["gd", "sgd"]), default="gd", show_default=True)
+@click.option("--trains", type=click.Choice(["hidden", "output"]), default="hidden", show_default=True, help="Layer.")
+@click.option("--steps", type=int, default=10_000, show_default=True, help="Budget.")
+@click.option("--tolerance", type=float, default=1e-3, show_default=True, help="Relative residual to stop at.")
+@click.option("--eta", default="auto", show_default=True, metavar="NUMBER", help="Step size; auto: the theorem's.")
+@click.option("--eta-bar", type=float, default=1.0, show_default=True, help="Share of the automatic step size.")
+@click.option("--batch", type=int, default=1, show_default=True, help="Samples of a step of SGD.")
+@click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True)
+@click.option("--checkpoints", type=int, default=8, show_default=True, help="How often to look at J's spectrum.")
+@click.option("--bounds/--no-bounds", default=True, help="Whether to compute what the theorems promise.")
+@click.option("--nu", type=float, default=2.0, show_default=True, help="SGD's theorems fail with 1/nu more.")
+@click.option("--plot", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the run (.png or .svg).")
+@click.option("--save", type=click.Path(dir_okay=False), metavar="RUN.npz", help="Keep the run, weights and all.")
+@output_options
+def train(
+    data: str,
+    normalize: bool,
+    rows: str | None,
+    labels: str | None,
+    drop_repeated: bool,
+    name: str,
+    width: int | None,
+    algorithm: str,
+    trains: str,
+    steps: int,
+    tolerance: float,
+    eta: str,
+    eta_bar: float,
+    batch: int,
+    dtype: str,
+    checkpoints: int,
+    bounds: bool,
+    nu: float,
+    plot: str | None,
+    save: str | None,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+    output: str | None,
+    no_color: bool,
+) -> int:
+    """Train on DATA, and hold the run against what the theorems promise.
+
+    One hidden layer, quadratic loss, Gaussian start, balanced output
+    weights. DATA as for `jacspec constants`; without labels, random signs.
+    Exit code 0, or 5 when the run diverged; Ctrl-C keeps what there is.
+    """
+    from jacspec import InputError
+    from jacspec._checks import check_int, check_real, check_seed
+
+    check_output(output)
+    for path, option in ((plot, "--plot"), (save, "--save")):
+        check_output(path, option)
+    if plot is not None:
+        from verification.plots.style import need_format
+
+        need_format(plot)
+    if save is not None and not save.endswith(".npz"):
+        raise InputError("--save", repr(save), "a file name that ends in .npz")
+    check_seed("--seed", seed)
+    check_int("--checkpoints", checkpoints, minimum=0, maximum=1000)
+    check_int("--steps", steps, minimum=0)
+    check_real("--tolerance", tolerance, at_least=0, below=1)
+    check_real("--nu", nu, above=1)
+    size = _step_size(eta)
+
+    with stages(quiet or as_json) as say:
+        import jacspec
+        from jacspec.activations import activation
+
+        phi = activation(name)
+        say("reading data")
+        loaded, drawn = _labelled(data, normalize, rows, labels, drop_repeated, seed)
+        k = width if width is not None else 2 * math.ceil(2 * loaded.n / loaded.d)
+        assert loaded.y is not None
+        net = jacspec.ShallowNet.initialize(k, loaded.d, phi, y=loaded.y, seed=seed)
+        say("step size, and kernels where they are new")
+    marks = _marks(checkpoints, steps)
+    with _progress(quiet or as_json) as report:
+        run = jacspec.train(
+            net,
+            loaded.X,
+            loaded.y,
+            algorithm=algorithm,
+            trains=trains,
+            eta=size,
+            eta_bar=eta_bar,
+            steps=steps,
+            tolerance=tolerance,
+            batch=batch,
+            seed=seed,
+            checkpoints=marks,
+            dtype=dtype,
+            progress=report,
+        )
+    if save is not None:
+        run.save(save)
+    promised: tuple[Guarantee, ...] = ()
+    interrupted = run.status == "interrupted"
+    if bounds and not interrupted:
+        with stages(quiet or as_json) as say:
+            from jacspec.guarantees import guarantees
+
+            constants = jacspec.data_constants(loaded, [phi], y=loaded.y, seed=seed, progress=say)
+            say("what the theorems promise")
+            promised = guarantees(run, constants, nu=nu)
+    if plot is not None:
+        _draw(plot, run, promised, loaded, seed)
+    if as_json:
+        write_json(_document(run, promised, loaded, seed), output)
+    else:
+        with console(output, no_color) as out:
+            _print(out, run, promised, loaded, drawn)
+            if save is not None:
+                out.print(f"Saved to {save}.", markup=False)
+            if plot is not None:
+                out.print(f"Drawn in {plot}.", markup=False)
+            if not quiet and not interrupted:
+                out.print(_next(data, plot, save), markup=False)
+    if interrupted:
+        click.echo(f"jacspec: {run.reason}", err=True)
+        return 130
+    return 5 if run.status == "diverged" else 0
+
+
+def _step_size(text: str) -> Any:
+    from jacspec import InputError
+
+    if text.strip().lower() == "auto":
+        return "auto"
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError("--eta", repr(text), "auto, or a positive number") from None
+
+
+def _labelled(
+    data: str, normalize: bool, rows: str | None, labels: str | None, drop_repeated: bool, seed: int
+) -> tuple[Dataset, bool]:
+    """The data with labels, and whether they had to be drawn."""
+    from jacspec.data import load
+
+    loaded = load(data, normalize=normalize, rows=rows, labels=labels, drop_repeated=drop_repeated)
+    if loaded.y is not None:
+        return loaded, False
+    signs = f"signs:seed={seed}"
+    return load(data, normalize=normalize, rows=rows, labels=signs, drop_repeated=drop_repeated), True
+
+
+def _marks(count: int, steps: int) -> list[int]:
+    """`count` checkpoints, the first at the start and the last at the budget, in geometric progression."""
+    if count == 0:
+        return []
+    ratio = max(1, steps) ** (1 / max(1, count - 1))
+    return sorted({0, *(min(steps, round(ratio**i)) for i in range(1, count))})
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[State], None] | None]:
+    """Steps, relative residual and rate, on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def report(state: State) -> None:
+            relative = state.residual_norm / state.initial_residual_norm if state.initial_residual_norm else 0.0
+            rate = -math.expm1(math.log(relative) / state.step) if state.step and 0 < relative < math.inf else math.nan
+            text = f"residual {relative:.2e}  rate {rate:.1e}"
+            progress.update(task, completed=state.step, total=state.steps, description=text)
+
+        yield report
+
+
+def _draw(path: str, run: Trajectory, promised: Sequence[Guarantee], data: Dataset, seed: int) -> None:
+    from verification.plots import render, trajectory_figure
+    from verification.plots.style import need_format
+
+    name = {"gd": "GD", "sgd": "SGD"}[run.algorithm]
+    layer = "" if run.trains == "hidden" else ", output layer only"
+    title = (
+        f"{data.source}: n = {data.n}, d = {data.d}, k = {run.start.k}, {run.start.activation.name}, "
+        f"{name}{layer}, eta = {run.eta:.3g}, seed {seed}"
+    )
+    content = render(trajectory_figure(run, promised, title), need_format(path))
+    with atomic(path, option="--plot", binary=True) as handle:
+        handle.write(content)
+
+
+def _document(run: Trajectory, promised: Sequence[Guarantee], data: Dataset, seed: int) -> dict[str, Any]:
+    import numpy as np
+
+    from jacspec import __version__
+    from jacspec.training.trajectory import number as json_number
+
+    m = len(run.steps)
+    chosen = np.unique(np.round(np.geomspace(1, m, min(m, _CURVE))).astype(int) - 1)
+    curves: dict[str, list[Any]] = {"steps": [int(t) for t in run.steps[chosen]]}
+    curves |= {
+        key: [json_number(float(x)) for x in getattr(run, key)[chosen]]
+        for key in ("residual_norms", "distances", "path_lengths")
+    }
+    return {
+        "schema": "jacspec.train/1",
+        "version": __version__,
+        "seed": seed,
+        "data": {"source": data.source, "n": data.n, "d": data.d, "sha256": data.sha256},
+        "run": run.to_json(),
+        "curves": curves,
+        "guarantees": [g.to_json() for g in promised],
+    }
+
+
+def _print(out: Console, run: Trajectory, promised: Sequence[Guarantee], data: Dataset, drawn: bool) -> None:
+    net = run.start
+    layer = "W (hidden layer)" if run.trains == "hidden" else "v (output layer), W fixed"
+    out.print(f"[bold]{data.source}[/bold]: n = {data.n} rows in R^{data.d}", highlight=False)
+    if drawn:
+        out.print("no labels given: random signs (--labels)", markup=False)
+    how = {"gd": "gradient descent", "sgd": f"SGD, {run.batch} sample{'s' * (run.batch > 1)} a step"}[run.algorithm]
+    out.print(f"{net.activation.name}, k = {net.k} units, k d = {net.k * net.d}; {how} on {layer}", markup=False)
+    out.print(f"step size {run.eta:.6g}: {run.eta_rule}", markup=False)
+    for note in run.notes:
+        out.print(f"[yellow]warning[/yellow]: {note}")
+    style = {"converged": "green", "diverged": "bold red"}.get(run.status, "yellow")
+    out.print(f"[{style}]{run.status}[/{style}]: {run.reason}, in {run.seconds:.2f} s")
+    from .tables import plain
+
+    grid = plain(2)
+    grid.add_row("||r_t||/||r_0||", f"{run.relative_residual:.3e}")
+    grid.add_row(
+        "mean rate", f"{number(run.measured_rate or 0.0, 3)} a step; {number(run.final_rate or 0.0, 3)} at the end"
+    )
+    grid.add_row("distance", f"{run.distances[-1]:.5g}")
+    grid.add_row("path length", f"{run.path_lengths[-1]:.5g}")
+    for c in (run.checkpoints[0], run.checkpoints[-1]) if run.checkpoints else ():
+        low, top = c.sigma_min, c.sigma_max
+        shown = "0 exactly" if low.exact_zero else f"{low.value:.4g}"
+        grid.add_row(f"J at step {c.step}", f"sigma_min {shown}, norm {top.value:.4g}")
+    out.print(grid)
+    if promised:
+        _print_promises(out, run, promised)
+
+
+def _print_promises(out: Console, run: Trajectory, promised: Sequence[Guarantee]) -> None:
+    """A row for each statement: its rate and path, and by how much the run beats them."""
+    from .tables import table
+
+    columns = ("statement and form", "met", "rate", "steps", "path at most", "faster by", "shorter by")
+    listing = table(*columns, right=(2, 3, 4, 5, 6))
+    listing.columns[0].no_wrap = True
+    for g in promised:
+        aim = run.tolerance or 1e-3
+        needed, faster, shorter = _compared(run, g, aim)
+        listing.add_row(
+            f"{g.claim} ({g.variant})",
+            "[green]yes[/green]" if g.verdict == "OK" else "[dim]no[/dim]",
+            "" if g.rate is None else number(g.rate, 3),
+            "" if needed is None else count(needed),
+            "" if g.path is None else number(g.path, 3),
+            faster,
+            shorter,
+        )
+    out.print(listing)
+    for g in promised:
+        if g.reason:
+            word = "met" if g.verdict == "OK" else "not met"
+            out.print(f"  {g.claim} ({g.variant}) {word}: {g.reason}", markup=False)
+    notes = [f"steps: to a relative residual of {run.tolerance or 1e-3:g}"]
+    notes += ["faster, shorter by: measured against promised"]
+    notes += ["a rate of SGD is that of E||r||^2"] if any(g.mean_square for g in promised) else []
+    if any(g.verdict != "OK" for g in promised):
+        notes += ["what is not met promises nothing here: its numbers are those of a network that meets it"]
+    out.print(f"({'; '.join(notes)})", markup=False)
+
+
+def _compared(run: Trajectory, g: Guarantee, aim: float) -> tuple[int | None, str, str]:
+    """(promised steps to `aim`, measured rate over promised rate, promised path over measured path)."""
+    from jacspec.widths import iterations_to
+
+    rate, path = run.measured_rate, float(run.path_lengths[-1])
+    if g.rate is None or g.rate <= 0:
+        needed, faster = None, ""
+    else:
+        needed = iterations_to(aim**2 if g.mean_square else aim, min(g.rate, 1.0))
+        # ||r_t||^2 contracts by (1 - q)^2 a step.
+        measured = None if rate is None else rate * (2 - rate) if g.mean_square else rate
+        faster = "" if measured is None or measured <= 0 else number(measured / g.rate, 3)
+    shorter = "" if g.path is None or path <= 0 or not math.isfinite(path) else number(g.path / path, 3)
+    return needed, faster, shorter
+
+
+def _next(data: str, plot: str | None, save: str | None) -> str:
+    if plot is None:
+        return "Next: add --plot run.png   (the run against its bounds, in one picture)"
+    return f"Next: jacspec widths {data}   (what each theorem asks for)"
