@@ -187,7 +187,7 @@ class _Facts:
 
     def share(self, B: float) -> float:
         """The eta_bar of ``eta = eta_bar/(2 B^2 ||v||^2 ||X||^2)``."""
-        return self.eta / float(bounds.gd_step_size(1.0, 1, B, self.v, self.X))
+        return self.eta / float(bounds.gd_step_size(1.0, 1, B, self.v, self.X)) if math.isfinite(B) else math.inf
 
     def row(self, claim: str, variant: str) -> Any:
         return next(r for r in self.a.widths if (r.claim, r.variant) == (claim, variant))

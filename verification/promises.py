@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .arithmetic import Arithmetic
 from .claim import Mutant, Sides
 from .instances import Instance
-from .wide_runs import linear_rate, longest, steepest
+from .wide_runs import contraction, descent, longest
 from .width_theorems import run
 
 __all__ = ["Altered", "Promise", "altered", "kept", "path_times", "rate_times", "slope_times", "step_times"]
@@ -43,8 +43,8 @@ def kept(instance: Instance, m: Arithmetic, p: Promise, along: str = "path") -> 
     """
     done = run(instance, m, p.eta)
     return {
-        "rate": Sides(m.number(p.rate), linear_rate(done, m)),
-        "combined": steepest(done, p.slope, along, p.curvature),
+        "rate": contraction(done, p.rate),
+        "combined": descent(done, p.slope, along, p.curvature),
         "path": Sides(longest(done, "path"), done.residual(0) * m.number(p.path)),
     }
 
@@ -70,7 +70,7 @@ def altered(promise: Callable[[Instance], Promise | str], sides: Altered, name: 
 
 def rate_times(factor: float) -> Altered:
     """A rate that is so many times as fast."""
-    return lambda instance, m, p: Sides(m.number(factor * p.rate), linear_rate(run(instance, m, p.eta), m))
+    return lambda instance, m, p: contraction(run(instance, m, p.eta), factor * p.rate)
 
 
 def path_times(factor: float) -> Altered:
@@ -85,9 +85,9 @@ def path_times(factor: float) -> Altered:
 
 def step_times(factor: float) -> Altered:
     """The promised rate, at so many times the step size that is allowed."""
-    return lambda instance, m, p: Sides(m.number(p.rate), linear_rate(run(instance, m, factor * p.eta), m))
+    return lambda instance, m, p: contraction(run(instance, m, factor * p.eta), p.rate)
 
 
 def slope_times(factor: float) -> Altered:
     """The combined inequality with so many times its coefficient."""
-    return lambda instance, m, p: steepest(run(instance, m, p.eta), factor * p.slope, "path")
+    return lambda instance, m, p: descent(run(instance, m, p.eta), factor * p.slope)

@@ -28,7 +28,7 @@ from .claim import Sides
 if TYPE_CHECKING:
     from jacspec.activations import Activation
 
-__all__ = ["Network", "WideRun", "descend", "linear_rate", "longest", "steepest"]
+__all__ = ["Network", "WideRun", "contraction", "descend", "descent", "longest"]
 
 Floats = NDArray[np.float64]
 
@@ -226,26 +226,34 @@ def _unknown(m: Arithmetic) -> Number:
 
 
 # -- the step that decides ------------------------------------------------------------------------------------------
+#
+# A step that fails by more than its error, if there is one; else the step that is nearest to failing when all errors
+# are against it. So the pair is clear, or fails clearly, if and only if some step does.
 
 
-def linear_rate(run: WideRun, m: Arithmetic) -> Number:
-    """The largest q with ``||r_t|| <= (1 - q)^t ||r_0||`` at every step that was made: negative where it grew."""
-    sizes = np.array([float(r) for r in run.residuals])
-    off = np.array(run.residual_errors)
-    start = max(sizes[0] - off[0], np.finfo(float).tiny)
+def contraction(run: WideRun, rate: float) -> Sides:
+    """``rate <= 1 - (||r_t||/||r_0||)^{1/t}``, which is ``||r_t|| <= (1 - rate)^t ||r_0||``, at the step that decides.
+
+    The right side is the rate that was measured: negative where the residual grew.
+    """
+    m = run.m
+    sizes, off = np.array([float(r) for r in run.residuals]), np.array(run.residual_errors)
     t = np.arange(1, len(sizes))
-    worst = int(t[np.argmin(1 - ((sizes[1:] + off[1:]) / start) ** (1 / t))])
-    if isinstance(m, Float64):
-        if math.isinf(off[worst]):
-            return _unknown(m)
-        ratio = run.residual(worst).nonnegative() / run.residual(0)
-        # The exponent is off by half an ulp, which moves the power by less than one.
-        return m.number(1 - ratio ** (1 / worst), 1e-15 * max(1.0, ratio.upper))
-    return 1 - (run.residual(worst) / run.residual(0)) ** (m.number(1.0) / worst)
+    start = max(sizes[0] - off[0], np.finfo(float).tiny)
+    most = 1 - (np.maximum(sizes[1:] - off[1:], 0) / (sizes[0] + off[0])) ** (1 / t)
+    least = 1 - ((sizes[1:] + off[1:]) / start) ** (1 / t)
+    worst = int(t[np.argmin(most if np.min(most) < rate - 1e-14 else least)])
+    if not isinstance(m, Float64):
+        return Sides(m.number(rate), 1 - (run.residual(worst) / run.residual(0)) ** (m.number(1.0) / worst))
+    if math.isinf(off[worst]):
+        return Sides(m.number(rate), _unknown(m))
+    ratio = run.residual(worst).nonnegative() / run.residual(0)
+    # The exponent is off by half an ulp, which moves the power by less than one.
+    return Sides(m.number(rate), m.number(1 - ratio ** (1 / worst), 1e-15 * max(1.0, ratio.upper)))
 
 
-def steepest(run: WideRun, slope: float, along: str = "distance", curvature: float = 0.0) -> Sides:
-    """``slope s - curvature s^2 / 2 <= ||r_0|| - ||r_t||`` at the step that is nearest to failing.
+def descent(run: WideRun, slope: float, along: str = "path", curvature: float = 0.0) -> Sides:
+    """``slope s - curvature s^2 / 2 <= ||r_0|| - ||r_t||`` at the step that decides.
 
     Parameters
     ----------
@@ -254,23 +262,25 @@ def steepest(run: WideRun, slope: float, along: str = "distance", curvature: flo
     along : "distance" or "path"
         What s is.
     """
-    travelled = run.distances if along == "distance" else run.paths
-    off = run.distance_errors if along == "distance" else run.path_errors
-    s = np.array([float(x) for x in travelled])[1:] + np.array(off)[1:]
-    sizes, errors = np.array([float(r) for r in run.residuals]), np.array(run.residual_errors)
-    fall = (sizes[0] - sizes[1:]) - errors[0] - errors[1:]
-    left = slope * s - curvature * s**2 / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slack = np.where(left > 0, fall / left, np.inf)
-    worst = 1 + int(np.argmin(slack))
     m = run.m
-    if math.isinf(off[worst]) or math.isinf(errors[worst]):
+    travelled = run.distances if along == "distance" else run.paths
+    off = np.array(run.distance_errors if along == "distance" else run.path_errors)[1:]
+    s = np.array([float(x) for x in travelled])[1:]
+    sizes, errors = np.array([float(r) for r in run.residuals]), np.array(run.residual_errors)
+    fall, error = sizes[0] - sizes[1:], errors[0] + errors[1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        over = slope * (s - off) - curvature * (s + off) ** 2 / 2 - (fall + error)
+        left = slope * (s + off) - curvature * (s + off) ** 2 / 2
+        slack = np.where(left > 0, (fall - error) / left, np.where(fall >= error, np.inf, -np.inf))
+    over = np.where(np.isnan(over), -np.inf, over)
+    worst = int(np.argmax(over) if np.max(over) > 0 else np.argmin(np.where(np.isnan(slack), -np.inf, slack)))
+    if math.isinf(off[worst]) or math.isinf(error[worst]):
         return Sides(_unknown(m), m.number(0.0))
-    at = run.distance(worst) if along == "distance" else run.path(worst)
+    at = run.distance(worst + 1) if along == "distance" else run.path(worst + 1)
     bound = at * m.number(slope)
     if curvature:
         bound = bound - at * at * m.number(curvature / 2)
-    return Sides(bound, run.residual(0) - run.residual(worst))
+    return Sides(bound, run.residual(0) - run.residual(worst + 1))
 
 
 def longest(run: WideRun, quantity: str) -> Number:

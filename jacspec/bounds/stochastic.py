@@ -1,7 +1,7 @@
 """Section 5: SGD with one sample at a time, drawn with replacement (`sgd-convergence`). Generic in the number type.
 
-``||J|| <= beta``, ``||J_i|| <= b`` and J is L-Lipschitz, globally; eta is the step size, n the number of samples, r0 the
-norm of the first residual, r that of the residual at hand, nu > 1 the inverse of the failure probability.
+``||J|| <= beta``, ``||J_i|| <= b`` and J is L-Lipschitz, globally; eta is the step size, n the number of samples, r0
+the norm of the first residual, r that of the residual at hand, nu > 1 the inverse of the failure probability.
 
 The proof follows ``V = ||r|| + w alpha psi``, ``psi = sqrt(||theta - theta_0||^2 + s^2)``, ``s = r0/(w alpha)``, for a
 weight w in (0, 1). The explicit theorem is w = 1/4 with alpha = sigma_0/2; the sharp one leaves w free and takes the

@@ -7,7 +7,6 @@ import json
 import math
 import os
 import tempfile
-import zipfile
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -258,11 +257,12 @@ class Trajectory:
         path = os.fspath(path)
         expected = "a file that `Trajectory.save` or `jacspec train --save` wrote"
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # Opened here: numpy leaves a file open that it cannot read.
+            with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
         except FileNotFoundError:
             raise InputError("path", repr(path), "a file that exists") from None
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        except Exception as error:  # numpy and zipfile raise a dozen kinds on damaged files
             raise InputError("path", repr(path), f"{expected} ({type(error).__name__}: it cannot be read)") from None
         wanted = {*_ARRAYS, "W0", "W", "v0", "v", "meta", "sha256"}
         if set(arrays) != wanted:

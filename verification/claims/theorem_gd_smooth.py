@@ -12,7 +12,7 @@ from verification.claim import Claim, Kind, Mutant, Sides, Variant
 from verification.domains import initializations
 from verification.instances import Instance, Spec
 from verification.promises import Altered, Promise, altered, kept, path_times, rate_times, slope_times, step_times
-from verification.wide_runs import linear_rate
+from verification.wide_runs import contraction
 from verification.width_theorems import (
     LABELS,
     SAFE,
@@ -112,7 +112,7 @@ def _mean_kernel(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
     c, o = constants(instance.problem), options(instance.problem)
     B1, X_norm, lam = c.phi.B1.upper, c.spectrum.spectral_norm.upper, c.hidden.smallest.lower
     rate = bounds.gd_smooth_rate_sharp(o.eta_bar, 1 - o.eta_bar / 4, 0.0, B1, lam, X_norm) * SAFE
-    return Sides(m.number(rate), linear_rate(run(instance, m, p.eta), m))
+    return contraction(run(instance, m, p.eta), rate)
 
 
 def _any_width(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
@@ -120,7 +120,7 @@ def _any_width(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
     B1, X_norm, lam = c.phi.B1.upper, c.spectrum.spectral_norm.upper, c.hidden.smallest.lower / 2
     eta = shorter(bounds.gd_step_size(o.eta_bar, c.n, B1, s * c.n**0.5, X_norm))
     rate = bounds.gd_smooth_rate_sharp(o.eta_bar, 1 - o.eta_bar / 4, 0.0, B1, lam, X_norm) * SAFE
-    return {"mutant": Sides(m.number(rate), linear_rate(run(instance, m, eta), m))}
+    return {"mutant": contraction(run(instance, m, eta), rate)}
 
 
 def _any_width_failure(problem: Instance) -> Mapping[str, float | str]:

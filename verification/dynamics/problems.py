@@ -95,10 +95,11 @@ def build(spec: Spec, trial: int = 0) -> Instance:
     """A map and a direction of r_0.
 
     "map" is "network" (X, W, v by the rules of `build_network`), "quadratic" or "piecewise". For the latter two,
-    sigma_j falls from "scale" to "scale" times "low" and "reflect" says whether there are reflections on both sides;
-    "shape" is "generic" (random curvatures up to "bend", jumps up to "jump" times sigma_min), "line" (n = 1), "linear"
-    (no curvature), "parabola" (n = 2, f = (phi_1, bend phi_1^2 / 2), r_0 almost at right angles to the step). A
-    quadratic's "turn" is that of `Quadratic`.
+    sigma_j falls from "scale" to "scale" times "low", and "reflect" says whether there are reflections on both sides.
+    Curvatures are random up to "bend", jumps up to "jump" times sigma_min, kinks up to "reach"; or by "shape": "line"
+    (n = 1), "near-line" (n = 2, the second coordinate linear and steeper, r_0 along it by a share "small"), "linear" (no
+    curvature), "parabola" (n = 2, f = (phi_1, bend phi_1^2 / 2), r_0 almost at right angles to the step). A quadratic's
+    "turn" is that of `Quadratic`.
 
     Raises
     ------
@@ -110,9 +111,9 @@ def build(spec: Spec, trial: int = 0) -> Instance:
         n, d, rows = need(spec, "n", "d", "rows")
         return with_rows(unit_rows(n, d, rows, float(spec.get("angle", 0.1)), generator(spec, 0)), spec, trial)
     shape = str(spec.get("shape", "generic"))
-    if shape not in ("generic", "line", "linear", "parabola"):
-        raise InputError("shape", repr(shape), "one of generic, line, linear, parabola")
-    n = {"line": 1, "parabola": 2}.get(shape) or int(need(spec, "n")[0])
+    if shape not in ("generic", "line", "near-line", "linear", "parabola"):
+        raise InputError("shape", repr(shape), "one of generic, line, near-line, linear, parabola")
+    n = {"line": 1, "near-line": 2, "parabola": 2}.get(shape) or int(need(spec, "n")[0])
     rng = generator(spec, 11)
     scale, low, bend = (float(spec.get(name, 1.0)) for name in ("scale", "low", "bend"))
     sigma = scale * np.geomspace(1.0, low, n) if n > 1 else np.array([scale])
@@ -128,6 +129,9 @@ def build(spec: Spec, trial: int = 0) -> Instance:
         curvature = bend * scale * rng.uniform(-1.0, 1.0, n)
         if shape == "line":
             curvature = np.array([bend * scale])
+        elif shape == "near-line":
+            arrays["sigma"], curvature = scale * np.array([1.0, 2.0]), bend * scale * np.array([1.0, 0.0])
+            arrays["direction"] = np.array([1.0, float(spec.get("small", 1e-3))])
         elif shape == "linear":
             curvature = np.zeros(n)
         elif shape == "parabola":

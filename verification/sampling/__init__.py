@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .maps import Constants, SampledMap, SampledNetwork, Waves
-from .problems import map_of, problems, samples
+from .problems import map_of, problems, sample_count, samples
 from .runs import SGD, Limits, Paths, States, Step, worst
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Waves",
     "map_of",
     "problems",
+    "sample_count",
     "samples",
     "worst",
 ]

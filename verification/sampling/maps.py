@@ -122,7 +122,7 @@ class SampledNetwork(SampledMap):
             # two products. Norms over the units.
             reach = self._x[i] * np.linalg.norm(self._unit_norms(W) * self._abs_v, axis=1)
             own = self.phi.B1.upper * float(np.linalg.norm(self._abs_v))
-            return gamma(self.d + 20) * self._x[i] * (self.phi.B2.upper * reach + own)
+            return np.asarray(gamma(self.d + 20) * self._x[i] * (self.phi.B2.upper * reach + own))
 
         return J, self._errors(errors, (len(thetas),))
 
@@ -174,7 +174,7 @@ class Waves(SampledMap):
         if self._square is None:
             return A
         along = (A @ self.h) * 2 / self._square
-        return A - along[:, None] * self.h
+        return np.asarray(A - along[:, None] * self.h)
 
     # H errs by gamma_{2p+8} 3 ||theta||; omega u rounds once; sin and cos are right to 8 u.
 
@@ -196,6 +196,6 @@ class Waves(SampledMap):
 
         def errors() -> Floats:
             reach = self._steepest + self._bend * np.linalg.norm(thetas, axis=1)
-            return gamma(14 * self.p + 72) * self._c[i] * reach
+            return np.asarray(gamma(14 * self.p + 72) * self._c[i] * reach)
 
         return J, self._errors(errors, (len(thetas),))

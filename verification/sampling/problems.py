@@ -18,7 +18,7 @@ from .maps import SampledMap, SampledNetwork, Waves
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["AIMS", "SHAPES", "SHARES", "STATES", "map_of", "problems", "samples"]
+__all__ = ["AIMS", "SHAPES", "SHARES", "STATES", "map_of", "problems", "sample_count", "samples"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -43,9 +43,12 @@ def map_of(instance: Instance, m: Arithmetic) -> SampledMap:
 
 def samples(instance: Instance, trial: int, steps: int) -> Integers:
     """The samples that the run of one trial draws: keyed by (seed, trial)."""
-    problem = instance.problem
-    n = len(problem["C"]) if "C" in problem.arrays else len(problem["X"])
-    return generator(problem.spec, 9, trial).integers(n, size=steps)
+    return generator(instance.problem.spec, 9, trial).integers(sample_count(instance), size=steps)
+
+
+def sample_count(instance: Instance) -> int:
+    """n."""
+    return len(instance["C"] if "C" in instance.arrays else instance["X"])
 
 
 # -- building -------------------------------------------------------------------------------------------------------
@@ -80,7 +83,8 @@ def _waves(spec: Spec) -> dict[str, Floats]:
     "bend" is the largest a omega (0: linear), "omega" the largest frequency, "narrow" the ratio that makes rows nearly
     parallel or singular values far apart. Of the shapes, "pair" has two samples ``B u_0 +- (g(u_1) + g(u_2))/sqrt 2``,
     g' = 1 falling at u_1 and rising at u_2 as fast as it ever does: the least singular value falls by L times the
-    distance on the path (u_1 + x, u_2 - x), on which f does not move. "curve" is one number of one number, its slope rising as fast as it ever does.
+    distance on the path (u_1 + x, u_2 - x), on which f does not move. "curve" is one number of one number, its slope
+    rising as fast as it ever does.
     """
     shape = str(spec["shape"])
     bend, omega, narrow = float(spec.get("bend", 0.3)), float(spec.get("omega", 1.0)), float(spec.get("narrow", 0.3))
