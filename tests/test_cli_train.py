@@ -77,7 +77,7 @@ def test_plot_and_saved_run(tmp_path, suffix) -> None:
     ],
 )
 def test_ways_to_train(arguments) -> None:
-    done = jacspec(*SMALL, *arguments)
+    done = jacspec(*SMALL, *arguments, "--no-bounds")
     assert done.returncode == 0, done.stderr
     assert "budget" in done.stdout or "converged" in done.stdout
 

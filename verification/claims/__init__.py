@@ -34,6 +34,11 @@ SLUGS = (
     "initial-jacobian-spectrum",
     "initial-misfit",
     "relu-small-preactivations",
+    "gd-one-step",
+    "gd-convergence",
+    "gd-kantorovich",
+    "gd-perturbation",
+    "sgd-convergence",
     "corollary-random-data",
     "random-khatri-rao-edge",
 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from jacspec import bounds
 from verification.arithmetic import Arithmetic
 from verification.claim import FLOAT64, Assumption, Claim, Kind, Mutant, Sides, Variant
@@ -166,7 +164,8 @@ _LINE: dict[str, int | float | str] = {
     "map": "piecewise", "shape": "line", "steps": 60, "seed": 0, "eta_bar": 1.0, "jump": 0.999 / 15, "ratio": 1.0
 }  # fmt: skip
 _RELU: dict[str, int | float | str] = {
-    "map": "network", "phi": "relu", "rows": "sphere", "v": "balanced", "eta_bar": 1.0, "steps": 20, "direction": "bottom"
+    "map": "network", "phi": "relu", "rows": "sphere", "v": "balanced", "direction": "bottom",
+    "ratio": 0.999, "eta_bar": 1.0, "steps": 20,
 }  # fmt: skip
 
 CLAIM = Claim(
@@ -214,9 +213,9 @@ CLAIM = Claim(
         ),
         Mutant(
             "small-ball",
-            r"\|J - J_0\| \le \sigma_0/8 within \|r_0\|/\sigma_0 suffices",
+            r"\|J - J_0\| \le \sigma_0/8 within 0.9 \|r_0\|/\sigma_0 suffices",
             _false(rate),
-            assumptions=(_MOVES, Assumption("the same within ||r_0||/sigma_0", lambda i: moves(i, ball=0.4)), _SHORT),
+            assumptions=(_MOVES, Assumption("the same within 0.9 ||r_0||/sigma_0", lambda i: moves(i, 0.36)), _SHORT),
         ),
         Mutant(
             "long-steps",
@@ -229,25 +228,26 @@ CLAIM = Claim(
         {**_LINE, "reach": 0.0},  # the kink is where it starts: J_0 is the left derivative
         {**_LINE, "reach": 1e-3},
         {**_LINE, "reach": 0.3, "eta_bar": 0.1, "reflect": 1, "extra": 2, "scale": 1e-3},
-        # ReLU: units that may change sign are certified by N_i(R); with many units some may.
-        {**_RELU, "n": 1, "d": 1, "k": 400, "ratio": 0.999, "seed": 1},
-        {**_RELU, "n": 1, "d": 2, "k": 300, "ratio": 0.999, "seed": 2},
-        {**_RELU, "n": 2, "d": 3, "k": 200, "ratio": 0.999, "seed": 3},
-        {**_RELU, "n": 3, "d": 3, "k": 16, "ratio": 0.999, "seed": 4},
-        # Not met: the slope halves; it vanishes just beyond ||r_0||/sigma_0; steps of nearly 2/beta^2.
+        # ReLU: the units that may change sign are counted by N_i(R); with these seeds one does.
+        {**_RELU, "n": 1, "d": 1, "k": 400, "seed": 57},
+        {**_RELU, "n": 1, "d": 2, "k": 300, "seed": 59},
+        {**_RELU, "n": 2, "d": 3, "k": 200, "seed": 24},
+        {**_RELU, "n": 3, "d": 3, "k": 16, "seed": 4},
+        # Not met: the slope halves; it vanishes just before ||r_0||/sigma_0; steps of nearly 2/beta^2.
         {**_LINE, "reach": 1e-3, "jump": 0.99 / 3},
-        {**_LINE, "reach": 1.02 * 2, "jump": 1.0, "ratio": 2.0},
+        {**_LINE, "reach": 1.9, "jump": 1.0, "ratio": 2.0},
         {**_LINE, "reach": 100.0, "eta_bar": 4.0},
     ),
-    floor=0.5,
+    floor=0.75,
     proof=(
         "Let eps = 1/8 (of sigma_0 = 1) and a = J_t^T r_t. r_{t+1} = r_t - eta Jbar a with ||Jbar - J_t|| <= 2 eps, so "
-        "||r_{t+1}|| <= ||r_t|| - eta ||a|| [(1 - eta beta^2/2)(1 - eps) - 2 eps], the bracket being >= 0.40625; a part "
-        "of a step obeys the same, so the path cannot leave the ball. Sharp: ||r_{t+1}||^2 <= ||r_t||^2 - 2 eta <Jbar^T "
-        "r_t, a> + eta^2 beta^2 ||a||^2, and Jbar^T r_t and a lie within eps ||r_t|| of J_0^T r_t, whose norm is at least "
-        "||r_t||. With A = ||a||/||r_t|| >= 1 - eps, <Jbar^T r_t, a> >= ((A^2 + 1 - eps^2)/2 - eps A) ||r_t||^2; so the "
-        "step takes at least eta ||a|| times A/2 + (1 - eps^2)/(2A) - eps - eta beta^2 A/2 >= b. Times A, that grows with "
-        "A where eps <= (1 - eps)(1 - eta beta^2), and is (1 - eps)^2 (1 - eta beta^2/2) at A = 1 - eps."
+        "||r_{t+1}|| <= ||r_t|| - eta ||a|| [(1 - eta beta^2/2)(1 - eps) - 2 eps], the bracket being >= 0.40625; a "
+        "part of a step obeys the same, so the path cannot leave the ball. Sharp: ||r_{t+1}||^2 <= ||r_t||^2 - "
+        "2 eta <Jbar^T r_t, a> + eta^2 beta^2 ||a||^2, and Jbar^T r_t and a lie within eps ||r_t|| of J_0^T r_t, whose "
+        "norm is at least ||r_t||. With A = ||a||/||r_t|| >= 1 - eps, <Jbar^T r_t, a> >= ((A^2 + 1 - eps^2)/2 - eps A) "
+        "||r_t||^2; so the step takes at least eta ||a|| times A/2 + (1 - eps^2)/(2A) - eps - eta beta^2 A/2 >= b. "
+        "Times A, that grows with A where eps <= (1 - eps)(1 - eta beta^2), and is (1 - eps)^2 (1 - eta beta^2/2) at "
+        "A = 1 - eps."
     ),
 )
 

@@ -15,7 +15,7 @@ from jacspec import bounds
 from verification.arithmetic import Arithmetic, Float64, Number
 from verification.claim import Assumption, Claim, Kind, Mutant, Sides, Variant
 from verification.instances import Instance
-from verification.sampling import Limits, Paths, Step, problems, sample_count, samples, worst
+from verification.sampling import Limits, Paths, Step, problem_of, problems, sample_count, samples, worst
 from verification.sampling.promise import EXPLICIT, SHARP, Form, Promise, anywhere, promise, state, unmet
 
 #: Steps of the enumerated paths, by n: at most 32 paths.
@@ -48,7 +48,7 @@ class Lazy(Mapping[str, Sides]):
 
 def _step(instance: Instance, m: Arithmetic, form: Form) -> tuple[Promise, Step, Limits, Number]:
     """The step from the state of the spec, the limits there, and s in psi."""
-    problem = instance.problem
+    problem = problem_of(instance)
 
     def compute() -> tuple[Promise, Step, Limits, Number]:
         given = promise(problem, form)
@@ -61,7 +61,7 @@ def _step(instance: Instance, m: Arithmetic, form: Form) -> tuple[Promise, Step,
 
 
 def _limits(instance: Instance, m: Arithmetic, form: Form) -> Limits:
-    problem = instance.problem
+    problem = problem_of(instance)
     given = promise(problem, form)
     found: Limits = problem.once(
         f"sgd: limits of {form} in {type(m).__name__}", lambda: given.limits(given.sgd(problem, m))
@@ -76,7 +76,7 @@ def horizon(problem: Instance) -> int:
 
 def _run(instance: Instance, m: Arithmetic, form: Form, limits: Limits, label: str) -> tuple[Number, Number]:
     """The largest exit ratio and the largest decay ratio of this trial's run; float64 runs are made in blocks."""
-    problem, trial, steps = instance.problem, instance.trial, horizon(instance.problem)
+    problem, trial, steps = problem_of(instance), instance.trial, horizon(problem_of(instance))
     given = promise(problem, form)
     if not isinstance(m, Float64):
         exits, decays = given.sgd(problem, m).simulate(samples(problem, trial, steps)[None], limits)
@@ -96,7 +96,7 @@ def _run(instance: Instance, m: Arithmetic, form: Form, limits: Limits, label: s
 
 def _one_step(instance: Instance, m: Arithmetic, noise: float = 1.0, L: float | None = None) -> Sides:
     """``E||r+||^2`` at a state, for labels and a step size that obey no hypothesis."""
-    problem = instance.problem
+    problem = problem_of(instance)
     theta, free = anywhere(problem)
     step, c = free.sgd(problem, m).step(theta), free.constants
     beta, b, eta = m.number(c.beta), m.number(c.b), m.number(free.eta)
@@ -110,7 +110,7 @@ def _one_step(instance: Instance, m: Arithmetic, noise: float = 1.0, L: float | 
 
 def _sigma_min(instance: Instance, m: Arithmetic, form: Form) -> Sides:
     """alpha against sigma_min(J) in the region."""
-    given, problem = promise(instance.problem, form), instance.problem
+    given, problem = promise(problem_of(instance), form), problem_of(instance)
     f = given.sgd(problem, m).f
     return Sides(m.number(given.alpha), f.sigma_min(m.matrix(state(problem, form))))
 
@@ -140,7 +140,7 @@ def _supermartingale(
 
 
 def _paths(instance: Instance, m: Arithmetic, form: Form) -> Paths:
-    problem = instance.problem
+    problem = problem_of(instance)
     given, limits = promise(problem, form), _limits(instance, m, form)
 
     def compute() -> Paths:
@@ -160,7 +160,7 @@ def _mean_square(instance: Instance, m: Arithmetic, form: Form, faster: float = 
 
 def _exit_paths(instance: Instance, m: Arithmetic, form: Form) -> Sides:
     """P(T <= t) over all paths of the longest t."""
-    nu = m.number(promise(instance.problem, form).nu)
+    nu = m.number(promise(problem_of(instance), form).nu)
     return Sides(_paths(instance, m, form).exits[-1], bounds.sgd_exit_failure(nu))
 
 
@@ -175,7 +175,7 @@ def _decay(instance: Instance, m: Arithmetic, form: Form, faster: float = 1.0, l
     """``sup_{t < T} ||r_t||^2 / ((1 - rate)^t ||r_0||^2)`` of a long run."""
     limits = _limits(instance, m, form)
     sooner = Limits(limits.distance, limits.residual, limits.rate * faster, limits.r0)
-    chance = m.number(float(instance.problem.spec.get("chance", 0.1)))
+    chance = m.number(float(problem_of(instance).spec.get("chance", 0.1)))
     return Sides(_run(instance, m, form, sooner, label)[1], 1 / chance)
 
 
@@ -217,7 +217,7 @@ def _mutant(of: Callable[[Instance, Arithmetic], Sides]) -> Callable[[Instance, 
 
 def _first_sample(instance: Instance, m: Arithmetic) -> Sides:
     _, step, limits, _ = _step(instance, m, EXPLICIT)
-    problem = instance.problem
+    problem = problem_of(instance)
     first = promise(problem, EXPLICIT).sgd(problem, m).step(state(problem, EXPLICIT), np.zeros(1, dtype=np.int64))
     return Sides(limits.rate * step.residual**2, step.residual**2 - first.mean_square())
 
@@ -272,7 +272,7 @@ _MUTANTS = (
     Mutant(
         "exit-distance",
         "2 ||r_0||/(5 alpha) in place of 8 nu ||r_0||/alpha",
-        _mutant(lambda x, m: _exit(x, m, EXPLICIT, 20 * promise(x.problem).nu, "nearer")),
+        _mutant(lambda x, m: _exit(x, m, EXPLICIT, 20 * promise(problem_of(x)).nu, "nearer")),
         failure=lambda problem: {"mutant": failure(problem)["exit"]},
         kind=Kind.PROBABILITY,
     ),
@@ -310,7 +310,7 @@ CLAIM = Claim(
     source="Oymak & Soltanolkotabi, arXiv 1902.04674, with constants",
     kind=Kind.UPPER,
     domain=problems(),
-    assumptions=(Assumption("sigma_0 > 0; labels and eta as the hypotheses ask", lambda x: unmet(x.problem)),),
+    assumptions=(Assumption("sigma_0 > 0; labels and eta as the hypotheses ask", lambda x: unmet(problem_of(x))),),
     variants=(
         Variant(
             "one step",

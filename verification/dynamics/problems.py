@@ -96,10 +96,10 @@ def build(spec: Spec, trial: int = 0) -> Instance:
 
     "map" is "network" (X, W, v by the rules of `build_network`), "quadratic" or "piecewise". For the latter two,
     sigma_j falls from "scale" to "scale" times "low", and "reflect" says whether there are reflections on both sides.
-    Curvatures are random up to "bend", jumps up to "jump" times sigma_min, kinks up to "reach"; or by "shape": "line"
-    (n = 1), "near-line" (n = 2, the second coordinate linear and steeper, r_0 along it by a share "small"), "linear" (no
-    curvature), "parabola" (n = 2, f = (phi_1, bend phi_1^2 / 2), r_0 almost at right angles to the step). A quadratic's
-    "turn" is that of `Quadratic`.
+    Curvatures are random up to "bend", jumps up to "jump" times sigma_min, kinks up to "reach"; or by "shape":
+    "line" (n = 1), "near-line" (n = 2, the second coordinate linear and steeper, r_0 along it by a share "small"),
+    "linear" (no curvature), "parabola" (n = 2, f = (phi_1, bend phi_1^2 / 2), r_0 almost at right angles to the step).
+    A quadratic's "turn" is that of `Quadratic`.
 
     Raises
     ------

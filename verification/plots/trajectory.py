@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 
 #: Steps beyond which a curve is not followed: a promise for later is told in the legend.
 _FARTHEST = 1e9
-#: Points of a promised curve.
-_POINTS = 400
+#: Points of a curve, whatever the length of the run: evenly spread on a logarithmic axis.
+_POINTS = 300
 #: Lines of promises, after the measured one: each has a dash pattern of its own, and theorems are thinner than
 #: statements about the start.
 _DASHES = ((0, (5, 2)), (0, (5, 1.5, 1, 1.5)), (0, (1, 1.2)), (0, (8, 2, 1, 2, 1, 2)), (0, (3, 1)))
@@ -78,6 +78,12 @@ def _horizon(run: Trajectory, drawn: Sequence[Guarantee]) -> float:
     return float(min(_FARTHEST, max([1.0, 1.1 * run.step, *(1.3 * e for e in ends)])))
 
 
+def _spread(steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices of the records to draw: the first, the last, and at most `_POINTS` between them."""
+    wanted = np.geomspace(1, max(1, int(steps[-1])), _POINTS)
+    return np.unique(np.concatenate([[0], np.searchsorted(steps, wanted), [len(steps) - 1]]))
+
+
 def _positive(values: Floats) -> Floats:
     return np.where(np.isfinite(values) & (values > 0), values, np.nan)
 
@@ -94,11 +100,12 @@ def _look(i: int, g: Guarantee) -> dict[str, Any]:
 
 def _residuals(at: Axes, run: Trajectory, drawn: Sequence[Guarantee], last: float) -> None:
     first = float(run.residual_norms[0]) or 1.0
+    seen = _spread(run.steps)
     measured = _positive(run.residual_norms / first)
     t = np.geomspace(1, last, _POINTS)
     for i, g in enumerate(drawn):
         at.plot(t, _positive(g.residual(t)), **_look(i, g))
-    at.plot(np.maximum(run.steps, 0.7), measured, **mark("path"))
+    at.plot(np.maximum(run.steps, 0.7)[seen], measured[seen], **mark("path"))
     at.set_xscale("log")
     at.set_yscale("log")
     at.set_xlim(0.7, last)
@@ -111,9 +118,10 @@ def _residuals(at: Axes, run: Trajectory, drawn: Sequence[Guarantee], last: floa
 
 
 def _lengths(at: Axes, run: Trajectory, drawn: Sequence[Guarantee], last: float) -> None:
-    t = np.maximum(run.steps, 0.7)
-    at.plot(t, _positive(run.path_lengths), **mark("path"))
-    at.plot(t, _positive(run.distances), color="black", linestyle="-", linewidth=0.8, marker="o", markevery=0.1,
+    seen = _spread(run.steps)
+    t = np.maximum(run.steps, 0.7)[seen]
+    at.plot(t, _positive(run.path_lengths)[seen], **mark("path"))
+    at.plot(t, _positive(run.distances)[seen], color="black", linestyle="-", linewidth=0.8, marker="o", markevery=0.1,
             markersize=2.5)  # fmt: skip
     for i, g in enumerate(drawn):
         if g.path is not None and np.isfinite(g.path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .maps import Constants, SampledMap, SampledNetwork, Waves
-from .problems import map_of, problems, sample_count, samples
+from .problems import map_of, problem_of, problems, sample_count, samples
 from .runs import SGD, Limits, Paths, States, Step, worst
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Step",
     "Waves",
     "map_of",
+    "problem_of",
     "problems",
     "sample_count",
     "samples",

@@ -18,7 +18,7 @@ from .maps import SampledMap, SampledNetwork, Waves
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["AIMS", "SHAPES", "SHARES", "STATES", "map_of", "problems", "sample_count", "samples"]
+__all__ = ["AIMS", "SHAPES", "SHARES", "STATES", "map_of", "problem_of", "problems", "sample_count", "samples"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -41,9 +41,24 @@ def map_of(instance: Instance, m: Arithmetic) -> SampledMap:
     return SampledNetwork(m, A["X"], A["W"], A["v"], instance.activation)
 
 
+def problem_of(instance: Instance) -> Instance:
+    """What an instance shares with the other trials; itself where its arrays are not those it was built with.
+
+    (A search for the worst case moves them.)
+    """
+
+    def compute() -> Instance:
+        base = instance.problem
+        same = all(np.array_equal(A, base.arrays[name]) for name, A in instance.arrays.items())
+        return base if same else instance
+
+    found: Instance = instance.once("sgd: problem", compute)
+    return found
+
+
 def samples(instance: Instance, trial: int, steps: int) -> Integers:
     """The samples that the run of one trial draws: keyed by (seed, trial)."""
-    return generator(instance.problem.spec, 9, trial).integers(sample_count(instance), size=steps)
+    return generator(instance.spec, 9, trial).integers(sample_count(instance), size=steps)
 
 
 def sample_count(instance: Instance) -> int:

@@ -239,10 +239,12 @@ class SGD:
             if t == i.shape[1] or not len(active):
                 break
             states = self.advance(states, i[active, t])
-        return tuple(
-            [m.number(0.5 * (a + b), float(0.5 * (b - a))) for a, b in zip(low[name], high[name], strict=True)]
-            for name in ("exit", "decay")
-        )  # type: ignore[return-value]
+
+        def found(name: str) -> list[Number]:
+            pairs = zip(low[name], high[name], strict=True)
+            return [m.number(0.5 * (a + b), float(0.5 * (b - a))) for a, b in pairs]
+
+        return found("exit"), found("decay")
 
 
 def _over(m: Arithmetic, values: Any, radii: Floats, limit: Number) -> tuple[Any, Floats]:
@@ -254,7 +256,7 @@ def _over(m: Arithmetic, values: Any, radii: Floats, limit: Number) -> tuple[Any
     if not low > 0:
         return values / size, np.full(len(values), np.inf)
     ratio = values / size
-    return ratio, (radii + ratio * spread) / low + gamma(4) * ratio
+    return ratio, (radii + ratio * spread) / low + gamma(8) * ratio
 
 
 def _raise(low: Any, high: Any, which: Integers, values: Any, radii: Floats, certain: Any) -> None:

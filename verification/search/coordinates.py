@@ -16,7 +16,7 @@ __all__ = ["FREE", "Coordinates"]
 Floats = NDArray[np.float64]
 
 #: Arrays that statements quantify over, by their letters; others stay as the spec builds them.
-FREE = frozenset({"X", "W", "W2", "v", "A", "B", "C", "D", "FP", "FQ"})
+FREE = frozenset({"X", "W", "W2", "v", "A", "B", "C", "D", "FP", "FQ", "sigma", "curvature", "direction"})
 #: Relative size of a step W' - W, in logarithm: from where its float64 noise (1e-11) is still harmless.
 _STEPS = (math.log(1e-5), math.log(1e3))
 
