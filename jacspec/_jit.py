@@ -21,7 +21,10 @@ from typing import Any
 import numba
 from numba import types
 
-__all__ = ["FLOAT", "IN1", "IN2", "INTEGER", "OUT1", "OUT2", "blocks", "kernel", "run_blocks", "run_tasks", "serial_blas", "threads"]
+__all__ = [
+    *("FLOAT", "IN1", "IN2", "INTEGER", "OUT1", "OUT2"),
+    *("blocks", "kernel", "run_blocks", "run_tasks", "serial_blas", "threads"),
+]
 
 FLOAT, INTEGER = types.float64, types.int64
 #: Inputs are declared read-only, which accepts writeable arrays too (a frozen `Dataset` hands out read-only ones).

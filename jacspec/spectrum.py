@@ -35,7 +35,10 @@ from .separation import TwoToFour, row_separation, two_to_four
 if TYPE_CHECKING:
     from .data import RowStructure
 
-__all__ = ["DENSE_ROWS", "DataSpectrum", "TwoToFour", "data_spectrum", "khatri_rao_power_sigma_min", "singular_extremes"]
+__all__ = [
+    *("DENSE_ROWS", "DataSpectrum", "TwoToFour"),
+    *("data_spectrum", "khatri_rao_power_sigma_min", "singular_extremes"),
+]
 
 Floats = NDArray[np.float64]
 

@@ -103,7 +103,8 @@ def test_importing_the_package_or_asking_for_help_stays_light() -> None:
     code = (
         "import sys, jacspec, verification.cli\n"
         "verification.cli.main(['--help'])\n"
-        "heavy = {'numpy', 'scipy', 'numba', 'flint', 'mpmath', 'hypothesis', 'rich', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'scipy', 'numba', 'flint', 'mpmath', 'hypothesis', 'rich', 'sklearn', 'matplotlib'}\n"
+        "heavy &= set(sys.modules)\n"
         "sys.exit(' '.join(sorted(heavy)) or 0)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)

@@ -39,6 +39,9 @@ SLUGS = (
     "gd-kantorovich",
     "gd-perturbation",
     "sgd-convergence",
+    "theorem-gd-smooth",
+    "theorem-gd-relu",
+    "theorem-sgd-smooth",
     "corollary-random-data",
     "random-khatri-rao-edge",
 )

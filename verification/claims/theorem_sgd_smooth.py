@@ -63,7 +63,7 @@ def promise(problem: Instance) -> Promise | str:
 
 
 def failure(problem: Instance) -> Mapping[str, float | str]:
-    """1/n + exp(-delta^2 n / (2 ||X||^2)) + 1/nu: Markov's inequality takes 1/nu from the decay, as Ville's does above."""
+    """1/n + exp(-delta^2 n / (2 ||X||^2)) + 1/nu: Markov's inequality takes 1/nu from the decay."""
     p = promise(problem)
     return {v.name: p if isinstance(p, str) else p.failure for v in CLAIM.variants}
 

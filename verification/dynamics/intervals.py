@@ -136,8 +136,8 @@ class Intervals:
 
 
 def _down(x: Any) -> Floats:
-    return np.nextafter(x, -math.inf)
+    return np.asarray(np.nextafter(x, -math.inf))
 
 
 def _up(x: Any) -> Floats:
-    return np.nextafter(x, math.inf)
+    return np.asarray(np.nextafter(x, math.inf))
