@@ -42,6 +42,7 @@ SLUGS = (
     "theorem-gd-smooth",
     "theorem-gd-relu",
     "theorem-sgd-smooth",
+    "theorem-output-layer",
     "corollary-random-data",
     "random-khatri-rao-edge",
 )

@@ -171,7 +171,7 @@ def with_rows(X: Floats, spec: Spec, trial: int = 0) -> Instance:
     W = generator(spec, 1).standard_normal((k, d)) * float(spec.get("spread", 1.0))
     v = output_weights(k, str(spec["v"]), float(spec.get("scale", 1.0)), generator(spec, 2))
     kind = str(spec.get("direction", "random"))
-    u: Floats = generator(spec, 3).standard_normal(n)
+    u = np.asarray(generator(spec, 3).standard_normal(n))
     if kind in ("top", "bottom"):
         J, _ = Network(FLOAT64, X, W, v, phi).jacobian(W.ravel())
         u = np.linalg.svd(J)[0][:, 0 if kind == "top" else n - 1]
