@@ -18,7 +18,7 @@ MUTANTS = [(slug, mutant.name) for slug in SLUGS for mutant in load(slug).mutant
 @pytest.mark.parametrize("slug", SLUGS)
 def test_holds_and_is_decided_often_enough(slug: str) -> None:
     claim = load(slug)
-    for variant in verify_claim(claim, Options(examples=120, seed=3)).variants:
+    for variant in verify_claim(claim, Options(examples=150)).variants:
         assert variant.verdict is Verdict.HOLDS, variant
         assert variant.decided >= claim.floor * variant.instances, variant
 

@@ -105,7 +105,7 @@ def torch_contenders(X, W, v, y, name, steps):
             (g,) = torch.autograd.grad(0.5 * ((phi(Xt @ w.T) @ vt - yt) ** 2).sum(), w)
             with torch.no_grad():
                 w -= ETA * g
-        return float(torch.linalg.norm(phi(Xt @ w.T) @ vt - yt))
+        return float(torch.linalg.norm(phi(Xt @ w.detach().T) @ vt - yt))
 
     found = {"torch eager, autograd": autograd, "torch eager, by hand": loop(step)}
     compiled = torch_compiled(step, torch.from_numpy(W.copy()))

@@ -18,14 +18,12 @@ from verification.width_theorems import (
     LABELS,
     SAFE,
     constants,
-    network,
     options,
     refusal,
     rescaled,
     row,
     run,
     scale,
-    shorter,
     width_for,
 )
 
@@ -133,16 +131,6 @@ def _short_distance(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
     return Sides(longest(done, "distance"), bounds.sgd_exit_distance(8.0, m.number(p.alpha), 1.0, done.residual(0)))
 
 
-def _never_grows(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
-    done = run(instance, m, p.eta, sampled=True)
-    return Sides(longest(done, "residual"), done.residual(0))
-
-
-def _cap_alone(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
-    done = run(instance, m, shorter(bounds.sgd_step_size(1.0, network(instance.problem).b, 1.0, 1.0)[1]), sampled=True)
-    return exits(done, m, p)[1]
-
-
 # -- the claim ------------------------------------------------------------------------------------------------------
 
 #: phi'' vanishes or is small, so that the width asked for is affordable.
@@ -196,8 +184,6 @@ CLAIM = Claim(
     mutants=(
         _of(_rate_times_n, "rate-of-gd", "eta alpha^2 for eta alpha^2/n: as if every step used all samples"),
         _of(_short_distance, "distance-of-a-straight-line", "||r_0||/(4 alpha) for the distance 8 nu ||r_0||/alpha"),
-        _of(_never_grows, "never-grows", "||r_t|| <= ||r_0|| for every step, as for gradient descent"),
-        _of(_cap_alone, "cap-alone", "eta = 4/b^2: the cap 4/(nu b^2) without nu, and without the other one"),
     ),
     extremal=(
         # Orthonormal rows: the decay is the same in every direction, 16 times as fast as promised.

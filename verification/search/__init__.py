@@ -50,6 +50,7 @@ def sharpen(
     from threadpoolctl import threadpool_limits
 
     options = options or SearchOptions()
+    claim = _deterministic(claim)
     _check(claim, options)
     search = Search(claim, options, tick)
     interrupted = False
@@ -79,6 +80,12 @@ def sharpen(
         interrupted=interrupted,
         notes=tuple(search.notes),
     )
+
+
+def _deterministic(claim: Claim) -> Claim:
+    """The part of a claim of several kinds that one instance can refute: one bad draw says nothing of a probability."""
+    parts = [part for part in claim.parts() if part.kind in (Kind.UPPER, Kind.LOWER)]
+    return parts[0] if parts and len(claim.kinds) > 1 else claim
 
 
 _NOT_SEARCHED = {Kind.PROBABILITY: "probability", Kind.MEAN: "mean", Kind.ASYMPTOTIC: "trend"}
