@@ -27,7 +27,7 @@ _BAND = 1 << 20
 #: Rows of a tile and units of a panel, at most.
 _TILE, _PANEL = 128, 256
 #: Multiplications of one step below which a second thread costs more than it brings.
-_SMALL = 400_000
+_SMALL = 100_000
 
 
 def calls_of(activation: Any, dtype: str) -> tuple[Any, float] | None:

@@ -77,15 +77,14 @@ def too_long(instance: Instance, share: float = 1.0) -> str | None:
 
 
 def rate(r: Run, s: Situation, factor: float = 1.0) -> Sides | None:
-    """(a), every step of the run."""
-    right = bounds.gd_residual(bounds.gd_convergence_rate(s.eta, s.alpha) * factor, r.times, s.r0)
-    return worst_step(r, r.residual_norms[1:], right, last=True)
+    """(a), every step of the run: the promised rate against the mean rate so far."""
+    return worst_step(r, bounds.gd_convergence_rate(s.eta, s.alpha) * factor, r.mean_rates)
 
 
 def potential(r: Run, s: Situation, factor: float = 1.0) -> Sides | None:
-    """(b)"""
-    left = bounds.gd_convergence_potential(s.alpha * factor, r.path[1:], r.residual_norms[1:])
-    return worst_step(r, left, s.r0)
+    """(b), as what the path takes from the residual."""
+    left = bounds.gd_convergence_potential(s.alpha * factor, r.path[1:], r.number(0.0))
+    return worst_step(r, left, s.r0 - r.residual_norms[1:])
 
 
 def path(r: Run, s: Situation, factor: float = 1.0) -> Sides | None:
@@ -143,8 +142,8 @@ CLAIM = Claim(
         data_ratios=(0.9, 0.1),
     ),
     variants=(
-        Variant("rate", r"\|r_t\| \le (1 - \eta\alpha^2/2)^t \|r_0\|"),
-        Variant("potential", r"(\alpha/2) s_t + \|r_t\| \le \|r_0\|"),
+        Variant("rate", r"\eta\alpha^2/2 \le 1 - (\|r_t\|/\|r_0\|)^{1/t}"),
+        Variant("potential", r"(\alpha/2) s_t \le \|r_0\| - \|r_t\|"),
         Variant("path", r"s_t \le 2 \|r_0\| / \alpha"),
         Variant("sigma-min", r"\sigma_{\min}(J_t) \ge \alpha"),
     ),

@@ -133,9 +133,13 @@ def _contraction(r: Run, s: Situation, D: Number) -> Sides | None:
 
 
 def residual(r: Run, s: Situation) -> Sides | None:
-    """``||r_t|| <= ||r_0|| - c (sigma_0 s_t - L s_t^2/2)``, the inequality behind it all."""
-    right = bounds.gd_kantorovich_residual(s.r0, s.c, s.sigma, s.L, r.path[1:])
-    return worst_step(r, r.residual_norms[1:], right)
+    """``c (sigma_0 s_t - L s_t^2/2) <= ||r_0|| - ||r_t||``, the inequality behind it all."""
+    return _residual(r, s, s.L)
+
+
+def _residual(r: Run, s: Situation, L: Number) -> Sides | None:
+    taken = -bounds.gd_kantorovich_residual(r.number(0.0), s.c, s.sigma, L, r.path[1:])
+    return worst_step(r, taken, s.r0 - r.residual_norms[1:])
 
 
 def distance(r: Run, s: Situation) -> Sides | None:
@@ -195,8 +199,7 @@ def _fourth_root(r: Run, s: Situation) -> Sides | None:
 
 
 def _half_L(r: Run, s: Situation) -> Sides | None:
-    right = bounds.gd_kantorovich_residual(s.r0, s.c, s.sigma, s.L / 2, r.path[1:])
-    return worst_step(r, r.residual_norms[1:], right)
+    return _residual(r, s, s.L / 2)
 
 
 def _first_power(r: Run, s: Situation) -> Sides | None:
@@ -244,12 +247,12 @@ CLAIM = Claim(
         Variant("path", r"s_t \le s^*"),
         Variant("sigma-min", r"\sigma_{\min}(J_t) \ge \sqrt D"),
         Variant("contraction", r"\eta c D \|r_t\| \le \|r_t\| - \|r_{t+1}\|"),
-        Variant("residual", r"\|r_t\| \le \|r_0\| - c (\sigma_0 s_t - L s_t^2/2)"),
+        Variant("residual", r"c (\sigma_0 s_t - L s_t^2/2) \le \|r_0\| - \|r_t\|"),
         Variant("distance", r"\|\theta_t - \theta_0\| \le s^*"),
         Variant("sharp-path", r"s_t \le s^* \text{ with } c = 1"),
         Variant("sharp-sigma-min", r"\sigma_{\min}(J_t)^2 \ge \sigma_0^2 - 2 L \|r_0\|"),
         Variant("sharp-contraction", r"\|r_{t+1}\| \le (1 - \eta(\sigma_0^2 - 2 L \|r_0\|)) \|r_t\|"),
-        Variant("sharp-residual", r"\|r_t\| \le \|r_0\| - \sigma_0 s_t + L s_t^2/2"),
+        Variant("sharp-residual", r"\sigma_0 s_t - L s_t^2/2 \le \|r_0\| - \|r_t\|"),
         Variant("sharp-distance", r"\|\theta_t - \theta_0\| \le s^* \text{ with } c = 1"),
     ),
     sides=sides,

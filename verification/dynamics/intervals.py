@@ -120,7 +120,7 @@ class Intervals:
         return Intervals(np.where(zero, 0.0, _down(low)), np.where(zero, 0.0, _up(high)))
 
     def __pow__(self, exponent: Any) -> Intervals:
-        """A power of nonnegative numbers, or the square of any; `exponent` >= 0 may be an array of whole numbers.
+        """A power of nonnegative numbers, or the square of any; `exponent` > 0 may be an array of exact numbers.
 
         An interval that reaches below zero is cut off there, as `nonnegative` does: for roots.
         """
