@@ -33,14 +33,14 @@ def test_python_blocks_run(block: int) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+def run(arguments: list[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     environment = {**os.environ, "PYTHONPATH": path}
-    return subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=400, check=False)
+    return subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=400, check=False, cwd=cwd)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_run(command: str) -> None:
+def test_commands_run(command: str, tmp_path: Path) -> None:
     words = shlex.split(command)
     if words[0] == "jacspec":
         start = [sys.executable, "-c", "from verification.cli import run; run()"]
@@ -52,5 +52,5 @@ def test_commands_run(command: str) -> None:
     else:
         start = [sys.executable]
         words = [*words[1:], "--examples", "20"]
-    done = run([*start, *words])
+    done = run([*start, *words], tmp_path)
     assert done.returncode == 0, done.stderr

@@ -238,7 +238,7 @@ CLAIM = Claim(
         ("network", "quadratic", "quadratic"),
         SMOOTH_ACTIVATIONS,
         ratios=(0.999, 0.99, 0.9, 0.5, 0.1, 1.3),
-        eta_bars=(1.0, 1.0, 0.5, 0.1, 1e-2, 1.9),
+        eta_bars=(1.0, 1.0, 0.5, 0.1, 1e-2, 1.9, 3.0),
         data_ratios=(0.999, 0.5),
         longest=40,
         sharp=(0, 0, 0, 1),

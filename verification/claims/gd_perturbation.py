@@ -162,7 +162,7 @@ _LINE: dict[str, int | float | str] = {
 }  # fmt: skip
 _RELU: dict[str, int | float | str] = {
     "map": "network", "phi": "relu", "rows": "sphere", "v": "balanced", "direction": "bottom",
-    "ratio": 0.999, "eta_bar": 1.0, "steps": 20,
+    "ratio": 0.999, "eta_bar": 1.0, "steps": 10,
 }  # fmt: skip
 
 CLAIM = Claim(
