@@ -303,7 +303,7 @@ CLAIM = Claim(
         {**_LINE, "ratio": 1.9, "eta_bar": 1.0, "sharp": 1},
         {**_LINE, "ratio": 2.0, "eta_bar": 1.0, "sharp": 1, "scale": 0.25},
     ),
-    floor=0.6,
+    floor=0.55,
     proof=(
         "By gd-one-step and sigma_min(J_t) >= sigma_0 - L s_t, ||r_{t+1}|| <= ||r_t|| - c (sigma_0 - L s_t)(s_{t+1} - "
         "s_t); summed, ||r_t|| <= ||r_0|| - c (sigma_0 s_t - L s_t^2/2). With a = sigma_0 - L s_t >= sqrt(D), "

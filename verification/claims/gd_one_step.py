@@ -75,7 +75,7 @@ def surely(r: Run, x: Series, strict: bool = True) -> Any:
 
 
 def decreases(r: Run, bound: Bound) -> Sides | None:
-    """What the bound promises against what the steps took, where it promises anything."""
+    """What the bound promises against what the steps took, where it promises more than nothing."""
     found = bound(r)
     if found is None or not r.steps:
         return None
@@ -164,7 +164,10 @@ CLAIM = Claim(
     variants=(
         Variant("stated", r"\|r_{t+1}\| \le \|r_t\| - c_t \eta \|J_t^\top r_t\|^2 / \|r_t\|"),
         Variant("decrease", r"\text{the same where } c_t > 0 \text{: the promised decrease against that of } \|r\|"),
-        Variant("mean", r"\text{the same with } c_t = 1 - \eta\beta^2/2 - \|\bar J - J_t\| \|r_t\| / \|J_t^\top r_t\|"),
+        Variant(
+            "mean",
+            r"\text{the same for } 0 < c_t = 1 - \eta\beta^2/2 - \|\bar J - J_t\| \|r_t\| / \|J_t^\top r_t\|",
+        ),
         Variant(
             "sharp",
             r"\sigma_{\min}(J_t) d - L d^2/2 \le \|r_t\| - \|r_{t+1}\|,"
