@@ -53,6 +53,19 @@ def test_on_a_users_rows(slug: str) -> None:
     assert all(v.reason for v in report.variants if v.verdict is Verdict.VACUOUS)
 
 
+def test_fewer_weights_than_labels() -> None:
+    """Forms with probability, and the subspaces of linear and quadratic phi, on instances that can be decided."""
+    claim = load("phase-transition-lower")
+    report = verify_claim(claim, Options(claims=28))
+    good = {Verdict.SUPPORTED, Verdict.HOLDS}
+    assert all(v.verdict in good for v in report.variants), report
+    assert all(v.decided >= 20 for v in report.variants)
+    for mutant in claim.mutants:
+        bad = Verdict.VIOLATED if mutant.kind else Verdict.REFUTED
+        for seed in range(3):
+            assert verify_claim(claim.mutated(mutant), Options(seed=seed)).variants[0].verdict is bad, mutant.name
+
+
 def test_output_layer_by_hand() -> None:
     """Orthonormal rows and sin: lambdatilde = E sin(g)^2 = (1 - exp(-2))/2, M = 1."""
     spec = {"n": 3, "d": 3, "rows": "orthogonal", "phi": "sin", "k": 400}

@@ -45,6 +45,7 @@ SLUGS = (
     "theorem-output-layer",
     "corollary-random-data",
     "random-khatri-rao-edge",
+    "phase-transition-lower",
 )
 
 
