@@ -229,7 +229,7 @@ def distance(m: Arithmetic, F: Any, y: Any) -> Number:
     if not isinstance(m, Float64):
         from mpmath import mp
 
-        R = cast(Any, mp.qr(mp.matrix(A.tolist()), mode="skinny")[1])
+        R = cast(Any, mp.qr(mp.matrix(A.tolist()), mode="skinny"))[1]
         last = A.shape[1] - 1
         return abs(R[last, last])
     found = abs(float(np.linalg.qr(A, mode="r")[-1, -1]))
