@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -229,10 +229,10 @@ def distance(m: Arithmetic, F: Any, y: Any) -> Number:
     if not isinstance(m, Float64):
         from mpmath import mp
 
-        R = cast(Any, mp.qr(mp.matrix(A.tolist()), mode="skinny"))[1]
+        R = mp.qr(mp.matrix(A.tolist()), mode="skinny")[1]
         last = A.shape[1] - 1
         return abs(R[last, last])
-    found = abs(float(np.linalg.qr(A, mode="r")[-1, -1]))
+    found = abs(float(np.asarray(np.linalg.qr(A, mode="r"))[-1, -1]))
     # An error E of [F, y] moves the distance by at most ||E|| (1 + ||F^+ y||).
     norm, size = float(np.linalg.norm(A)), float(np.linalg.norm(y))
     least = m.singular_values(F.T)[1].lower if F.shape[1] <= F.shape[0] else 0.0
