@@ -20,7 +20,7 @@ from .constants import ActivationConstants, Constants
 from .rounding import Estimate
 from .spectrum import singular_extremes
 from .training import Trajectory, jacobian_extremes
-from .widths import Options, Problem, SmoothPromise, gd_smooth_sharp_at
+from .widths import Options, Problem, SmoothPromise, gd_smooth_sharp_at, width_rows
 from .widths.model import Void, need_mu, need_square
 
 __all__ = ["Guarantee", "guarantees"]
@@ -100,20 +100,15 @@ def _log1p(x: float) -> float:
     return math.log1p(x) if x > -1 else -math.inf
 
 
-def guarantees(
-    run: Trajectory, constants: Constants, *, nu: float = 2.0, failure: float = 0.05
-) -> tuple[Guarantee, ...]:
+def guarantees(run: Trajectory, constants: Constants) -> tuple[Guarantee, ...]:
     """What theory.md promises of a run, statement by statement.
 
     Parameters
     ----------
     run : Trajectory
     constants : Constants
-        Of the run's X, y and activation (`data_constants` with ``y=run.y``).
-    nu : float
-        SGD's theorems fail with probability at most 1/nu more.
-    failure : float
-        Total failure probability of the sharp theorem.
+        Of the run's X, y and activation (`data_constants` with ``y=run.y``). Its options say with which delta, nu and
+        failure probability the theorems are meant.
 
     Returns
     -------
@@ -134,7 +129,7 @@ def guarantees(
         raise InputError("constants", f"those of {', '.join(constants.activations)}", f"those of {name}")
     if not np.array_equal(constants.dataset.X, run.X):
         raise InputError("constants", f"those of {constants.dataset.source}", "those of the data that the run is about")
-    facts = _Facts(run, constants, constants.activations[name], nu, failure)
+    facts = _Facts(run, constants, constants.activations[name])
     if run.trains == "output":
         found = [_output_width(facts), _output_start(facts)]
     elif run.algorithm == "sgd":
@@ -149,10 +144,8 @@ def guarantees(
 class _Facts:
     """The constants of a run, each at its safe end."""
 
-    def __init__(
-        self, run: Trajectory, constants: Constants, a: ActivationConstants, nu: float, failure: float
-    ) -> None:
-        self.run, self.a, self.nu, self.failure = run, a, nu, failure
+    def __init__(self, run: Trajectory, constants: Constants, a: ActivationConstants) -> None:
+        self.run, self.a, self.nu, self.failure = run, a, constants.options.nu, constants.options.failure
         self.spectrum, self.options, self.n, self.k = constants.spectrum, constants.options, len(run.y), run.start.k
         v, y = run.start.v, run.y
         self.v, self.v_inf, self.y = _norm(v), float(np.max(np.abs(v))), _norm(y)
@@ -355,9 +348,23 @@ def _relu_theorem(facts: _Facts, variant: Variant) -> Guarantee:
         lam = float(bounds.relu_hermite_lower(facts.spectrum.khatri_rao_sigma_min.lower))
     if lam <= 0:
         return Guarantee("theorem-gd-relu", variant, "VACUOUS", void or "lambda(X) is not known to be positive")
+    if variant == "sharp":
+        return _relu_sharp(facts, void)
     sigma = facts.v * math.sqrt(lam / 2)
     rate, path = bounds.gd_perturbation_rate(facts.eta, sigma), bounds.gd_perturbation_radius(facts.r0, sigma)
     return _made("theorem-gd-relu", variant, void or _narrow(facts.k, row), rate, path, **_draw(row))
+
+
+def _relu_sharp(facts: _Facts, void: str | None) -> Guarantee:
+    """The sharp theorem at this run's step size: its width, rate and path depend on it."""
+    options = Options(failure=facts.failure, eta_bar=min(1.0, facts.share(1.0)))
+    rows = width_rows(facts.problem, options)
+    row = next(r for r in rows if (r.claim, r.variant) == ("theorem-gd-relu", "sharp"))
+    if row.k is None:
+        return Guarantee("theorem-gd-relu", "sharp", "VACUOUS", void or row.reason or "")
+    sigma = float(bounds.initial_sigma_min(row.assumes["eps_c"], facts.v, facts.a.hidden.smallest.lower))
+    path = bounds.gd_perturbation_path_sharp(facts.r0, row.assumes["b"], sigma)
+    return _made("theorem-gd-relu", "sharp", void or _narrow(facts.k, row), row.rate, path, **_draw(row))
 
 
 def _perturbation(facts: _Facts) -> Guarantee:
@@ -400,6 +407,7 @@ def _sgd_theorem(facts: _Facts) -> Guarantee:
     if row.k is None:
         return Guarantee("theorem-sgd-smooth", "explicit", "VACUOUS", row.reason or "", mean_square=True)
     most = float(bounds.sgd_smooth_step_size(1.0, facts.n, facts.B1, facts.y, facts.X, lam))
+    most = min(most, float(bounds.sgd_step_size(1.0, facts.B1 * facts.v, 1.0, facts.nu)[1]))
     void = _first(_several(facts), facts.unbalanced(), _long(facts.eta / most, "the theorem's step size"))
     rate = float(bounds.sgd_smooth_rate(facts.eta, facts.n, facts.y, lam))
     alpha = bounds.gd_smooth_alpha(facts.y, facts.n, lam)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from jacspec import InputError, ShallowNet, bounds, data_constants, dense_jacobian, load, train
+from jacspec import InputError, Options, ShallowNet, bounds, data_constants, dense_jacobian, load, train
 from jacspec.guarantees import guarantees
 
 ORTHOGONAL = np.eye(5)
@@ -153,6 +153,33 @@ def test_constants_must_be_those_of_the_run() -> None:
         guarantees(run, data_constants(ORTHOGONAL, ["tanh"], y=SIGNS))
     with pytest.raises(InputError, match="the data that the run is about"):
         guarantees(run, data_constants(load("sphere:n=5,d=5"), ["softplus"], y=SIGNS))
+
+
+def test_sharp_relu_speaks_of_this_step_size() -> None:
+    """Width, rate and path of the sharp form depend on eta_bar: they are those of `widths` at the run's own."""
+    y = SIGNS
+    for eta_bar in (1.0, 0.25):
+        run, found = told(ORTHOGONAL, y, "relu", 40, eta_bar=eta_bar)
+        constants = data_constants(ORTHOGONAL, ["relu"], y=y, options=Options(eta_bar=eta_bar))
+        rows = constants.activations["relu"].widths
+        row = next(r for r in rows if (r.claim, r.variant) == ("theorem-gd-relu", "sharp"))
+        g = found["theorem-gd-relu", "sharp"]
+        assert g.width == pytest.approx(row.k, rel=1e-6)
+        assert g.rate == pytest.approx(row.rate, rel=1e-6)
+        A, eps = 1 - eta_bar / 4, row.assumes["eps"]
+        sigma = math.sqrt(0.5 * (1 - row.assumes["eps_c"]))  # Sigma(I) = I/2
+        assert g.path == pytest.approx(run.residual_norms[0] / ((A * (1 - eps) - 2 * eps) * sigma), rel=1e-6)
+
+
+def test_nu_is_that_of_the_constants() -> None:
+    net = ShallowNet.initialize(60, 5, "linear", y=SIGNS, seed=0)
+    run = train(net, ORTHOGONAL, SIGNS, algorithm="sgd", steps=5)
+    for nu in (2.0, 5.0):
+        constants = data_constants(ORTHOGONAL, ["linear"], y=SIGNS, options=Options(nu=nu))
+        found = {(g.claim, g.variant): g for g in guarantees(run, constants)}
+        start, theorem = found["sgd-convergence", "explicit"], found["theorem-sgd-smooth", "explicit"]
+        assert start.failure_probability == pytest.approx(1 / nu)
+        assert theorem.failure_probability == pytest.approx(1 / 5 + math.exp(-5 / 2) + 1 / nu)
 
 
 def test_curves_and_json() -> None:

@@ -294,7 +294,7 @@ def _gd_relu_sharp(p: Problem, o: Options) -> WidthRow:
         rate=rate,
         iterations=None if rate is None else iterations_to(o.tolerance, rate),
         failure_probability=o.failure,
-        assumes=assumptions(p, eps=eps, eps_c=eps_c, delta=delta, eta_bar=o.eta_bar, failure=o.failure),
+        assumes=assumptions(p, eps=eps, b=b, eps_c=eps_c, delta=delta, eta_bar=o.eta_bar, failure=o.failure),
     )
 
 

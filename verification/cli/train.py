@@ -122,6 +122,7 @@ def train(
             tolerance=tolerance,
             batch=batch,
             seed=seed,
+            every=_every(algorithm, loaded.n, batch, steps),
             checkpoints=marks,
             dtype=dtype,
             progress=report,
@@ -134,9 +135,10 @@ def train(
         with stages(quiet or as_json) as say:
             from jacspec.guarantees import guarantees
 
-            constants = jacspec.data_constants(loaded, [phi], y=loaded.y, seed=seed, progress=say)
+            options = jacspec.Options(nu=nu)
+            constants = jacspec.data_constants(loaded, [phi], y=loaded.y, options=options, seed=seed, progress=say)
             say("what the theorems promise")
-            promised = guarantees(run, constants, nu=nu)
+            promised = guarantees(run, constants)
     if plot is not None:
         _draw(plot, run, promised, loaded, seed)
     if as_json:
@@ -178,6 +180,12 @@ def _labelled(
         return loaded, False
     signs = f"signs:seed={seed}"
     return load(data, normalize=normalize, rows=rows, labels=signs, drop_repeated=drop_repeated), True
+
+
+def _every(algorithm: str, n: int, batch: int, steps: int) -> int | None:
+    """`train`'s own spacing of records, but no more than a million of them."""
+    own = 1 if algorithm == "gd" else max(1, n // max(1, batch))
+    return max(own, math.ceil(steps / 1e6))
 
 
 def _marks(count: int, steps: int) -> list[int]:
