@@ -29,6 +29,7 @@ FLOORS = {
     "exact_zeros": 4,
     "network": 4,
     "separation": 5,
+    "enclosure": 5,
     "spectrum": 6,
     "jacobian": 5,
     "covariance": 7,

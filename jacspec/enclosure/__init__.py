@@ -1,0 +1,1 @@
+"""Rigorous bounds in float64: every interval that leaves this room is proved (docs: "What rigorous assumes")."""
