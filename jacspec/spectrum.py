@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     *("DENSE_ROWS", "DataSpectrum", "TwoToFour"),
-    *("data_spectrum", "khatri_rao_power_sigma_min", "singular_extremes"),
+    *("data_spectrum", "khatri_rao_power_sigma_min", "largest_singular_value", "singular_extremes"),
 ]
 
 Floats = NDArray[np.float64]
@@ -90,25 +90,47 @@ def singular_values(A: Floats) -> Floats:
     return np.asarray(svdvals(A, check_finite=False))
 
 
+def largest_singular_value(A: Floats) -> Estimate:
+    """Largest singular value of a finite matrix, from the Gram matrix of its smaller side (it loses no digits there).
+
+    Beyond `DENSE_ROWS` on that side by Lanczos.
+    """
+    from scipy.linalg import eigvalsh
+
+    n, m = A.shape
+    unit, scale = _scaled(A)
+    small = unit @ unit.T if n <= m else unit.T @ unit
+    forming, size = gamma(max(n, m)) * float(np.trace(small)), len(small)
+    if size <= DENSE_ROWS:
+        theta = float(eigvalsh(small, check_finite=False, subset_by_index=(size - 1, size - 1))[0])
+        radius, note = forming + factorization_radius(size, size, theta), "dense, Gram matrix"
+    else:
+        theta, residual, _ = lanczos(small, size, "LA", 0)
+        radius, note = forming + residual, "Lanczos"
+    return (Estimate(theta, radius, False).nonnegative().sqrt() * scale).with_note(note)
+
+
+def _scaled(A: Floats) -> tuple[Floats, float]:
+    """A over a power of two, which is exact, so that squares neither over- nor underflow; and that power."""
+    top = float(np.max(np.abs(A)))
+    scale = math.ldexp(1.0, math.frexp(top)[1]) if top > 0 else 1.0
+    return A / scale, scale
+
+
 def singular_extremes(A: Floats) -> tuple[Estimate, Estimate]:
     """Smallest (over the rows) and largest singular value of a finite matrix; the former exactly 0 for a tall one.
 
     Beyond `DENSE_ROWS` on the smaller side the largest comes from Lanczos, and the smallest is only bounded by it.
     """
     n, m = A.shape
-    top = float(np.max(np.abs(A)))
-    scale = math.ldexp(1.0, math.frexp(top)[1]) if top > 0 else 1.0
-    unit = A / scale  # exact, so that squares neither over- nor underflow
+    unit, scale = _scaled(A)
     if min(n, m) <= DENSE_ROWS:
         values = singular_values(unit)
         radius = factorization_radius(n, m, float(values[0]))
         largest, smallest = Estimate(float(values[0]), radius, False, "dense"), float(values[-1])
         least = Estimate(smallest, radius, False, "dense").nonnegative()
     else:
-        small = unit @ unit.T if n <= m else unit.T @ unit
-        theta, residual, _ = lanczos(small, small.shape[0], "LA", 0)
-        radius = residual + gamma(max(n, m)) * float(np.trace(small))
-        largest = Estimate(theta, radius, False).nonnegative().sqrt().with_note("Lanczos")
+        largest = largest_singular_value(unit)
         least = Estimate.from_bounds(0.0, largest.upper, False, UNDETERMINED)
     if n > m:
         least = Estimate.zero(f"more rows than columns, {n} > {m}")

@@ -3,9 +3,13 @@
 Gradient descent goes through *bands* of rows, whose size does not depend on n; nor does the workspace. In a band every
 thread takes tiles of rows: ``Z = X W^T`` for one panel of hidden units at a time, phi and phi' in place while Z is in
 cache, and ``r = phi v - y``. When all rows of the band are done, every thread takes panels of units: the panel's share
-of the gradient, ``(phi')^T diag(r) X``, is one product over the rows of the band, and after the last band the panel's
+of the gradient, ``X^T diag(r) phi'``, is one product over the rows of the band, and after the last band the panel's
 weights are updated at once. So phi' is the only n x k quantity, kept for one band; no thread sums what another one
 computed, and all shapes are fixed beforehand: the bits do not depend on the number of threads.
+
+Weights and gradient are stored panel by panel, each panel as its transpose (d, units). Both products then read their
+larger factor along its rows; read across them, as W (k, d) would have it, the second is a quarter slower for d = 100
+and three times for d = 20.
 """
 
 from __future__ import annotations
@@ -35,11 +39,13 @@ def _descend(me, threads, sync, calls, parameter, X, y, W, W0, v, eta, limits, s
         Counters: arrivals (0), tiles (8), panels (16), steps done (24), why it stopped early (25: 1 small, 2 large).
     calls : (4,) int64
         Addresses of the elementwise kernel, gemm, gemv and dot.
+    W, W0 : (k * d,)
+        Panel by panel, each (d, units).
     limits : (2,) float64
         Squares of the residual norms at which to stop: reached, and exceeded.
     sizes : (5,) int64
         Rows of a band, rows of a tile, units of a panel, length of a thread's buffer, 1 if distances are wanted.
-    work : tuple of r (n,), rX (band, d), G (k, d), Z (threads * buffer,), squares (panels, 2)
+    work : tuple of r (n,), rX (band, d), G (k * d,) like W, Z (threads * buffer,), squares (panels, 2)
     D : (band * k,)
         phi', panel by panel.
     out : (max(steps, 1), 3) float64
@@ -47,7 +53,7 @@ def _descend(me, threads, sync, calls, parameter, X, y, W, W0, v, eta, limits, s
     """
     r, rX, G, Z, squares = work
     n, d = X.shape
-    k = W.shape[0]
+    k = v.shape[0]
     band, tile, panel, buffer = sizes[0], sizes[1], sizes[2], sizes[3]
     panels = _ranges(k, panel)
     pair, gemm_at, gemv_at, dot_at = calls[0], calls[1], calls[2], calls[3]
@@ -72,8 +78,8 @@ def _descend(me, threads, sync, calls, parameter, X, y, W, W0, v, eta, limits, s
                 for p in range(0, k, panel):
                     w = min(panel, k - p)
                     derivative = D.ctypes.data + (p * band + (a - start) * w) * item
-                    gemm(gemm_at, 0, 1, b - a, w, d, one, X.ctypes.data + a * d * item, d,
-                         W.ctypes.data + p * d * item, d, zero, own, w)  # fmt: skip
+                    gemm(gemm_at, 0, 0, b - a, w, d, one, X.ctypes.data + a * d * item, d,
+                         W.ctypes.data + p * d * item, w, zero, own, w)  # fmt: skip
                     call_pair(pair, own, (b - a) * w, parameter, own, derivative)
                     gemv(gemv_at, b - a, w, one, own, v.ctypes.data + p * item, one, r.ctypes.data + a * item)
                 for i in range(a, b):
@@ -95,6 +101,8 @@ def _descend(me, threads, sync, calls, parameter, X, y, W, W0, v, eta, limits, s
                     sync[25] = why
                 if why or steps == 0:
                     return
+            elif steps == 0:
+                continue
             while True:
                 q = fetch_add(panel_counter, 1) - panels_before
                 if q >= panels:
@@ -102,19 +110,18 @@ def _descend(me, threads, sync, calls, parameter, X, y, W, W0, v, eta, limits, s
                 p = q * panel
                 w = min(panel, k - p)
                 g = G.ctypes.data + p * d * item
-                gemm(gemm_at, 1, 0, w, d, stop - start, one, D.ctypes.data + p * band * item, w, rX.ctypes.data, d,
-                     zero if start == 0 else one, g, d)  # fmt: skip
+                gemm(gemm_at, 1, 0, d, w, stop - start, one, rX.ctypes.data, d, D.ctypes.data + p * band * item, w,
+                     zero if start == 0 else one, g, w)  # fmt: skip
                 if last:
-                    for unit in range(p, p + w):
-                        scale = eta * v[unit]
-                        for j in range(d):
-                            G[unit, j] *= scale
-                            W[unit, j] -= G[unit, j]
+                    for j in range(d):
+                        at = (p * d) + j * w
+                        for unit in range(w):
+                            G[at + unit] *= eta * v[p + unit]
+                            W[at + unit] -= G[at + unit]
                     squares[q, 0] = dot(dot_at, w * d, g, g)
                     if sizes[4]:
-                        for unit in range(p, p + w):
-                            for j in range(d):
-                                G[unit, j] = W[unit, j] - W0[unit, j]
+                        for at in range(p * d, (p + w) * d):
+                            G[at] = W[at] - W0[at]
                         squares[q, 1] = dot(dot_at, w * d, g, g)
             panels_before += panels + threads
             barriers += 1
@@ -198,10 +205,10 @@ def descend(dtype: str) -> Any:
     """`_descend` for "float64" or "float32", compiled when first asked for."""
     real, i = getattr(types, dtype), types.int64
     V, M = _vector(real), _matrix(real)
-    work = types.Tuple((V, M, M, V, _matrix(types.float64)))
+    work = types.Tuple((V, M, V, V, _matrix(types.float64)))
     integers, floats = _vector(i), _vector(types.float64)
     return _compiled(
-        _descend, i, i, integers, integers, types.float64, M, V, M, M, V, real, floats, integers, work, V, i,
+        _descend, i, i, integers, integers, types.float64, M, V, V, V, V, real, floats, integers, work, V, i,
         _matrix(types.float64),
     )  # fmt: skip
 

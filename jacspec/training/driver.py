@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -318,20 +319,29 @@ class _Run:
     ) -> None:
         self.engine, self.record, self.steps, self.tolerance = engine, record, steps, tolerance
         self.spectrum, self.stop, self.progress = spectrum, stop, progress
-        self.norm = self.initial = engine.residual_norm()
-        self.small, self.large = tolerance * self.initial, DIVERGED * max(self.initial, y_norm)
-        engine.limits(self.small if tolerance > 0 else -1.0, self.large)
+        self._y_norm = y_norm
+        self.norm = self.initial = math.nan
+        self.small, self.large = -1.0, math.inf
         self.checkpoints: list[Checkpoint] = []
         self.seconds, self.step = 0.0, 0
 
     def go(self, interrupts: Interrupts) -> tuple[Status, str]:
         """Run; the status and its sentence."""
+        # A step of GD computes the residual before it, so the first one also tells ||r_0||.
+        first = self.steps > 0 and self.engine.records_steps and 0 not in self.record.marks and not interrupts.seen
+        if first:
+            self.engine.limits(0.0, sys.float_info.max)
+            first = not self._advance(1).stopped
+        self.initial = self.norm if first else self.engine.residual_norm()
         if not math.isfinite(self.initial):
             self.record.add(0, self.initial, 0.0)
             return "diverged", "f(X) is not finite at the start"
         if self.initial == 0:
             self.record.add(0, 0.0, 0.0)
             return "converged", "the start fits the labels exactly: ||r_0|| = 0"
+        self.norm = self.initial
+        self.small, self.large = self.tolerance * self.initial, DIVERGED * max(self.initial, self._y_norm)
+        self.engine.limits(self.small if self.tolerance > 0 else -1.0, self.large)
         if not self.engine.records_steps:
             self.record.add(0, self.initial, 0.0)
         status, reason = self._looked_at() or self._loop(interrupts)
@@ -356,25 +366,28 @@ class _Run:
         while self.step < self.steps:
             if interrupts.seen:
                 return "interrupted", f"interrupted after {self.step} steps"
+            # Chunks only decide when one looks up: no bit of the run depends on them.
+            size = max(1, min(1 << 20, 32 * size, int(self.step * _CHUNK_SECONDS / max(self.seconds, 1e-7))))
             count = min(size, self.record.next_end(self.step, self.steps, self.engine.records_steps) - self.step)
-            began = time.perf_counter()
-            chunk = self.engine.advance(count)
-            taken = time.perf_counter() - began
-            made = len(chunk.step_norms)
-            self.seconds += taken
-            self.record.extend(self.step, chunk)
-            self.step += made
-            if chunk.residual_norms is not None and made:
-                self.norm = float(chunk.residual_norms[-1])
+            chunk = self._advance(count)
             if chunk.stopped:
                 return self._limit(chunk.stopped)
             ended = self._recorded() or self._looked_at()
             if ended:
                 return ended
             self._report()
-            # Chunks only decide when one looks up: no bit of the run depends on them.
-            size = max(1, min(1 << 20, 2 * size, int(made * _CHUNK_SECONDS / max(taken, 1e-7))))
         return "budget", f"all {self.step} steps were made"
+
+    def _advance(self, count: int) -> Chunk:
+        """Up to `count` steps, recorded and timed."""
+        began = time.perf_counter()
+        chunk = self.engine.advance(count)
+        self.seconds += time.perf_counter() - began
+        self.record.extend(self.step, chunk)
+        self.step += len(chunk.step_norms)
+        if chunk.residual_norms is not None and len(chunk.residual_norms):
+            self.norm = float(chunk.residual_norms[-1])
+        return chunk
 
     def _limit(self, which: str) -> tuple[Status, str]:
         if which == "small":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from threading import Thread
 from typing import Any
 
@@ -21,9 +22,9 @@ __all__ = ["FusedDescent", "FusedSampling", "calls_of"]
 
 Floats = NDArray[np.float64]
 
-#: Entries of phi' that are kept at a time: 8 MiB, which the last-level cache holds. It is all of the workspace that
+#: Entries of phi' that are kept at a time: 4 MiB, which the last-level cache holds. It is all of the workspace that
 #: is not small, and does not grow with n.
-_BAND = 1 << 20
+_BAND = 1 << 19
 #: Rows of a tile and units of a panel, at most.
 _TILE, _PANEL = 128, 256
 #: Multiplications of one step below which a second thread costs more than it brings.
@@ -58,21 +59,23 @@ class _Fused(Engine):
         self._problem, self._dtype = problem, dtype
         kind = np.dtype(dtype)
         self._X, self._y, self._v = (np.array(a, dtype=kind, order="C") for a in (problem.X, problem.y, problem.v))
-        self._W = np.array(net.W, dtype=kind, order="C")
-        self._W0 = self._W.copy()
         self._limits = np.array([-1.0, math.inf])
         self._prepare()
+        self._W = self._packed(np.asarray(net.W, dtype=kind))
+        self._W0 = self._W.copy()
 
     def _prepare(self) -> None:
         """Workspace of `_descent.descend`, which also evaluates residuals for SGD."""
         (n, d), k = self._X.shape, len(self._v)
         band = min(n, max(_TILE, _BAND // k))
         band = even_parts(n, band)
-        tile, panel = even_parts(band, _TILE), even_parts(k, _PANEL)
+        large = n * d * k > _SMALL
+        shares = 2 if large else 1  # so that there is work for two threads, however many there are
+        tile, panel = even_parts(band, min(_TILE, -(-band // shares))), even_parts(k, min(_PANEL, -(-k // shares)))
         panels = -(-k // panel)
         # A row of padding keeps the buffers of two threads on different cache lines.
         buffer = tile * panel + 64
-        self._workers = threads() if n * d * k > _SMALL else 1
+        self._workers = threads() if large else 1
         kind = self._X.dtype
         needed = kind.itemsize * (band * (k + d) + 3 * k * d + self._workers * buffer)
         check_memory("training", needed, "use a smaller width")
@@ -81,10 +84,25 @@ class _Fused(Engine):
         self._work = (
             np.empty(n, dtype=kind),
             np.empty((band, d), dtype=kind),
-            np.empty((k, d), dtype=kind),
+            np.empty(k * d, dtype=kind),
             np.empty(self._workers * buffer, dtype=kind),
             np.zeros((panels, 2)),
         )
+        self._panel = panel
+
+    def _packed(self, W: NDArray[Any]) -> NDArray[Any]:
+        """W (k, d) as the kernel stores it: panels of units, each transposed."""
+        step = self._panel
+        return np.concatenate([W[p : p + step].T.ravel() for p in range(0, len(W), step)])
+
+    def _unpacked(self) -> NDArray[Any]:
+        """W (k, d), a copy."""
+        k, d, step = len(self._v), self._X.shape[1], self._panel
+        out = np.empty((k, d), dtype=self._X.dtype)
+        for p in range(0, k, step):
+            units = out[p : p + step]
+            units[:] = self._W[p * d : p * d + units.size].reshape(d, -1).T
+        return out
 
     def _descend(self, steps: int, out: Floats, sync: Any) -> None:
         kernel = _descent.descend(self._dtype)
@@ -108,7 +126,8 @@ class _Fused(Engine):
     def limits(self, small: float, large: float) -> None:
         super().limits(small, large)
         scale = math.ldexp(1.0, -self._problem.exponent)
-        self._limits[:] = (small * scale) ** 2 if small >= 0 else -1.0, (large * scale) ** 2
+        small, large = small * scale, large * scale
+        self._limits[:] = small * small if small >= 0 else -1.0, min(large * large, sys.float_info.max)
 
     def residual_norm(self) -> float:
         out = np.zeros((1, 3))
@@ -121,7 +140,7 @@ class _Fused(Engine):
             return float(np.sqrt(np.sum(difference * difference)))
 
     def net(self) -> ShallowNet:
-        return ShallowNet(self._W, self._problem.net.v, self._problem.net.activation)
+        return ShallowNet(self._unpacked(), self._problem.net.v, self._problem.net.activation)
 
     def finite(self) -> bool:
         return bool(np.all(np.isfinite(self._W)))
@@ -149,13 +168,15 @@ class FusedSampling(_Fused):
     def __init__(self, problem: Problem, dtype: str, rows: Any, batch: int) -> None:
         super().__init__(problem, dtype)
         self._rows, self._batch = rows, batch
-        kind, (k, d) = self._X.dtype, self._W.shape
+        kind, k, d = self._X.dtype, len(self._v), self._X.shape[1]
+        # A step of SGD touches all of W for one row or a few: it keeps W as (k, d), and packs it to evaluate residuals.
+        self._rowwise = self._unpacked()
         self._own = (
             np.empty((batch, d), dtype=kind),
             np.empty(batch, dtype=kind),
             np.empty(batch * k, dtype=kind),
             np.empty(batch * k, dtype=kind),
-            self._work[2],
+            np.empty((k, d), dtype=kind),
         )
 
     def advance(self, count: int) -> Chunk:
@@ -163,7 +184,8 @@ class FusedSampling(_Fused):
         out = np.zeros((count, 2))
         with serial_blas:
             _descent.sample(self._dtype)(
-                *(self._calls, self._parameter, self._X, self._y, self._W, self._v),
+                *(self._calls, self._parameter, self._X, self._y, self._rowwise, self._v),
                 *(self._X.dtype.type(self._problem.eta), rows, self._own, out),
             )
+        self._W = self._packed(self._rowwise)
         return Chunk(square_roots(out[:, 0]), stopped="" if np.all(np.isfinite(out[:, 0])) else "large")

@@ -13,7 +13,7 @@ from .. import bounds
 from .._checks import InputError
 from ..network import ShallowNet
 from ..rounding import Estimate
-from ..spectrum import singular_extremes
+from ..spectrum import largest_singular_value, singular_extremes
 from .checkpoints import jacobian_extremes
 
 __all__ = ["Smoothness", "automatic", "excess"]
@@ -44,14 +44,14 @@ class Smoothness:
     def of_hidden(cls, net: ShallowNet, X: Floats) -> Smoothness:
         """``B1 ||v|| ||X||`` and ``B1 ||v|| max ||x_i||`` (`jacobian-norm`, sharp)."""
         B1, v = net.activation.B1.upper, _norm(net.v)
-        beta = Estimate.of(bounds.jacobian_norm_sharp(Estimate.exact(B1), Estimate(v), singular_extremes(X)[1]))
+        beta = Estimate.of(bounds.jacobian_norm_sharp(Estimate.exact(B1), Estimate(v), largest_singular_value(X)))
         return cls(beta.upper, B1 * v * float(np.max(np.linalg.norm(X, axis=1))), "beta = B1 ||v|| ||X||")
 
     @classmethod
     def of_output(cls, features: Floats) -> Smoothness:
         """``||Phi||`` and ``max ||Phi_i||``: the Jacobian in v is Phi, wherever."""
         row = float(np.max(np.linalg.norm(features, axis=1)))
-        return cls(singular_extremes(features)[1].upper, row, "beta = ||Phi||")
+        return cls(largest_singular_value(features).upper, row, "beta = ||Phi||")
 
 
 def _norm(v: Floats) -> float:
