@@ -30,6 +30,8 @@ Floats = NDArray[np.float64]
 Variant = Literal["paper", "explicit", "sharp"]
 _VARIANTS: tuple[Variant, ...] = ("paper", "explicit", "sharp")
 _LARGEST = "1/(2 beta^2)"
+#: What the sharp form of `gd-kantorovich`, and all that rests on it, allows.
+_LARGEST_SHARP = "1/beta^2"
 #: How far ||v|| sqrt(n) may be from ||y||, relatively, for v to count as the paper's: rounding, and labels in decimals.
 _BALANCE = 1e-9
 
@@ -137,7 +139,7 @@ def guarantees(run: Trajectory, constants: Constants) -> tuple[Guarantee, ...]:
     elif run.start.activation.is_smooth:
         found = [_paper(facts), _explicit(facts), _sharp(facts), _convergence(facts), _kantorovich(facts)]
     else:
-        found = [*_relu_theorems(facts), _perturbation(facts)]
+        found = [*_relu_theorems(facts), _perturbation(facts), _perturbation_sharp(facts)]
     return tuple(found)
 
 
@@ -256,14 +258,14 @@ def _explicit(facts: _Facts) -> Guarantee:
 
 def _sharp(facts: _Facts) -> Guarantee:
     row, share = facts.row("theorem-gd-smooth", "sharp"), facts.share(facts.B1)
-    void = _first(row.reason if row.k is None else None, facts.unbalanced(), _long(share, _LARGEST))
+    void = _first(row.reason if row.k is None else None, facts.unbalanced(), _long(share / 2, _LARGEST_SHARP))
     if void:
         return Guarantee("theorem-gd-smooth", "sharp", "VACUOUS", void, width=row.k)
-    options = Options(failure=facts.failure, eta_bar=min(1.0, share))
+    options = Options(failure=facts.failure, eta_bar=min(2.0, share))
     here = gd_smooth_sharp_at(facts.problem, facts.k, options)
     void = None
     if here is None:
-        void = f"k = {facts.k}, and it asks for k >= {_count(row.k)} even in the limit of small steps"
+        void = f"k = {facts.k}, and it asks for k >= {_count(row.k)}"
         here = _sharp_beyond(facts, 2 * row.k, options)
         if here is None:
             return Guarantee("theorem-gd-smooth", "sharp", "VACUOUS", void, width=row.k)
@@ -320,17 +322,28 @@ def _kantorovich(facts: _Facts) -> Guarantee:
     sigma, beta = facts.sigma_0.lower, bounds.jacobian_norm_sharp(facts.B1, facts.v, facts.X)
     two_four = facts.spectrum.norm_2_to_4_squared.upper
     L = bounds.jacobian_lipschitz_optimal(facts.B2, facts.v_inf, two_four, 1.0)
-    c = bounds.gd_step_constant(facts.eta, beta, L, facts.r0)
+    c = _step_constant(facts, beta, L)
     if c <= 0:
         return Guarantee("gd-kantorovich", "sharp", "VACUOUS", f"c = {c:.3g} <= 0: eta is too large")
     h = float(bounds.gd_kantorovich_h(L, facts.r0, c, sigma))
     if not h < 1:
         return Guarantee(
-            "gd-kantorovich", "sharp", "VACUOUS", f"h = 2 L ||r_0||/(c sigma_0^2) = {h:.3g}, and it asks for h < 1"
+            "gd-kantorovich",
+            "sharp",
+            "VACUOUS",
+            f"h = 2 L ||r_0||/(c sigma_0^2) = {h:.3g} with c = {c:.3g}, and it asks for h < 1",
         )
     rate = bounds.gd_kantorovich_rate(facts.eta, c, bounds.gd_kantorovich_D(sigma, h))
     path = bounds.gd_kantorovich_path(facts.r0, c, sigma, h)
-    return Guarantee("gd-kantorovich", "sharp", "OK", f"h = {h:.4g} < 1 for this start", float(rate), float(path))
+    why = f"h = {h:.4g} < 1 for this start" + ("" if c == 1 else f", with c = {c:.3g} (eta exceeds {_LARGEST_SHARP})")
+    return Guarantee("gd-kantorovich", "sharp", "OK", why, float(rate), float(path))
+
+
+def _step_constant(facts: _Facts, beta: float, L: float) -> float:
+    """The c of `gd-kantorovich`: 1 for eta <= 1/beta^2, theory.md's own for longer steps."""
+    if facts.eta <= float(bounds.gd_largest_step_sharp(beta)) * (1 + 1e-9):
+        return 1.0
+    return float(bounds.gd_step_constant(facts.eta, beta, L, facts.r0))
 
 
 # -- ReLU -----------------------------------------------------------------------------------------------------------
@@ -372,27 +385,71 @@ def _perturbation(facts: _Facts) -> Guarantee:
     if sigma <= 0:
         return Guarantee("gd-perturbation", "explicit", "VACUOUS", _no_start(facts) or "sigma_min(J(W_0)) is zero")
     R = float(bounds.gd_perturbation_radius(facts.r0, sigma))
-    flips = _flips(facts.run.X, facts.run.start.W, R)
-    # phi' jumps by the slope's change: 1 for ReLU.
-    jump = facts.B1 * float(bounds.relu_jacobian_perturbation(facts.v_inf, facts.X, flips))
+    (jump,), (flips,) = _jumps(facts, np.array([R]))
     allowed = float(bounds.gd_perturbation_jump(sigma))
-    void = _long(facts.share(facts.B1), _LARGEST)
-    if facts.a.phi.family != "relu":
-        void = "the count of sign changes is stated for ReLU"
+    void = _not_relu(facts) or _long(facts.share(facts.B1), _LARGEST)
     if jump > allowed:
-        within = f"{flips} of {facts.k} units may change sign within R = {R:.3g}"
-        void = void or f"{within}, so J may move by {jump:.3g}, and it asks for sigma_0/8 = {allowed:.3g}"
+        void = void or f"{_within(facts, flips, R, jump)}, and it asks for sigma_0/8 = {allowed:.3g}"
     rate = float(bounds.gd_perturbation_rate(facts.eta, sigma))
     return _made("gd-perturbation", "explicit", void, rate, R, rests="holds for this start")
 
 
-def _flips(X: Floats, W: Floats, R: float) -> int:
-    """``max_i N_i(R)``: the most units whose smallest ``<w_l, x_i>^2`` together stay within R^2."""
-    worst = 0
+#: Jumps of J, in units of sigma_0, among which the sharp form looks for the smallest that bounds its own ball's.
+_JUMPS = np.concatenate([[1e-3, 3e-3], np.linspace(0.01, 0.7, 139)])
+
+
+def _perturbation_sharp(facts: _Facts) -> Guarantee:
+    """The sharp form with the smallest eps for which J moves by at most eps sigma_0 within ``||r_0||/(b sigma_0)``."""
+    sigma, share = facts.sigma_0.lower, facts.share(facts.B1)
+    if sigma <= 0:
+        return Guarantee("gd-perturbation", "sharp", "VACUOUS", _no_start(facts) or "sigma_min(J(W_0)) is zero")
+    void = _not_relu(facts) or _long(share, _LARGEST)
+    if void:
+        return Guarantee("gd-perturbation", "sharp", "VACUOUS", void)
+    step = min(share, 1.0) / 2  # eta beta^2
+    slopes = bounds.gd_perturbation_slope_sharp(_JUMPS, step, 1.0)
+    known = slopes > 1e-9
+    eps, slopes = _JUMPS[known], slopes[known]
+    radii = bounds.gd_perturbation_path_sharp(facts.r0, slopes, sigma)
+    jumps, flips = _jumps(facts, radii)
+    met = jumps <= eps * sigma
+    if not np.any(met):
+        best = int(np.argmin(jumps / eps))
+        within = _within(facts, int(flips[best]), float(radii[best]), float(jumps[best]))
+        void = f"{within}, and it asks for {eps[best]:.3g} sigma_0 = {eps[best] * sigma:.3g}"
+        return Guarantee("gd-perturbation", "sharp", "VACUOUS", void)
+    first = int(np.argmax(met))
+    least, b = float(eps[first]), float(slopes[first])
+    # The better formula needs a small jump.
+    form = bounds.gd_perturbation_rate_any
+    if least <= (1 - least) * (1 - step):
+        form = bounds.gd_perturbation_rate_sharp
+    rate = form(least, step, 1.0, sigma) * facts.eta / step
+    path = bounds.gd_perturbation_path_sharp(facts.r0, b, sigma)
+    rests = f"J moves by at most {least:.3g} sigma_0; holds for this start"
+    return _made("gd-perturbation", "sharp", None, rate, path, rests=rests)
+
+
+def _not_relu(facts: _Facts) -> str | None:
+    return None if facts.a.phi.family == "relu" else "the count of sign changes is stated for ReLU"
+
+
+def _within(facts: _Facts, flips: int, R: float, jump: float) -> str:
+    return f"{flips} of {facts.k} units may change sign within R = {R:.3g}, so J may move by {jump:.3g}"
+
+
+def _jumps(facts: _Facts, radii: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """How far J may move within each radius of W_0, and ``max_i N_i``, the units that may change sign there.
+
+    N_i(R) is the most units whose smallest ``<w_l, x_i>^2`` together stay within R^2; phi' jumps by 1 for ReLU.
+    """
+    X, W = facts.run.X, facts.run.start.W
+    flips = np.zeros(len(radii), dtype=np.int64)
     for x in X:
-        squares = np.sort((W @ x) ** 2)
-        worst = max(worst, int(np.searchsorted(np.cumsum(squares), R * R * (1 + 1e-12), side="right")))
-    return worst
+        sums = np.cumsum(np.sort((W @ x) ** 2))
+        flips = np.maximum(flips, np.searchsorted(sums, radii**2 * (1 + 1e-12), side="right"))
+    most = [float(bounds.relu_jacobian_perturbation(facts.v_inf, facts.X, int(count))) for count in flips]
+    return facts.B1 * np.array(most), flips
 
 
 # -- SGD ------------------------------------------------------------------------------------------------------------
@@ -465,7 +522,7 @@ def _output_start(facts: _Facts) -> Guarantee:
     beta = singular_extremes(features)[1].upper
     if sampled:
         return _sgd(facts, float(np.max(np.linalg.norm(features, axis=1))) * (1 + 1e-12), beta, 0.0)
-    c = bounds.gd_step_constant(facts.eta, beta, 0.0, facts.r0)
+    c = _step_constant(facts, beta, 0.0)
     if c <= 0:
         return Guarantee(claim, variant, "VACUOUS", f"c = {c:.3g} <= 0: eta is too large")
     rate = bounds.gd_kantorovich_rate(facts.eta, c, sigma.lower**2)

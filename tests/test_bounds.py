@@ -105,6 +105,10 @@ CASES: dict[str, tuple[tuple[Any, ...], Callable[[], Any]]] = {
         lambda: sqrt((1 - mpf(eps) ** 2) * (1 - mpf(0.2) * mpf(B1) ** 2)) - eps,
     ),
     "gd_perturbation_path_sharp": ((R, 0.7, sig), lambda: mpf(R) / (mpf(0.7) * sig)),
+    "gd_perturbation_rate_any": (
+        (eps, 0.2, B1, sig),
+        lambda: mpf(0.2) * mpf(sig) ** 2 * least_share(eps, mpf(0.2) * mpf(B1) ** 2),
+    ),
     "gd_perturbation_rate_sharp": (
         (eps, 0.2, B1, sig),
         lambda: mpf(0.2) * mpf(sig) ** 2 * (1 - mpf(eps)) ** 2 * (1 - mpf(0.2) * mpf(B1) ** 2 / 2),
@@ -164,6 +168,8 @@ CASES: dict[str, tuple[tuple[Any, ...], Callable[[], Any]]] = {
             / (1 - mpf(eta) / 4)
         ),
     ),
+    "gd_smooth_unit_sqrt_k": ((1.9, B2, n, Lam, lam), lambda: 2 * mpf(B2) * Lam * 1.9 * sqrt(n) / lam),
+    "gd_smooth_unit_h": ((400.0, 1.9, B2, n, Lam, lam), lambda: mpf(B2) * Lam * 1.9 * 2 * sqrt(mpf(n) / 400) / lam),
     "gd_smooth_sharp_h": ((400.0, 1.9, B1, B2, n, X, Lam, lam, eta), lambda: kantorovich(400)),
     "gd_step_size": ((eta, n, B, y, X), lambda: mpf(eta) * n / (2 * mpf(B) ** 2 * mpf(y) ** 2 * mpf(X) ** 2)),
     "gd_smooth_rate_paper": (
@@ -196,7 +202,10 @@ CASES: dict[str, tuple[tuple[Any, ...], Callable[[], Any]]] = {
         ),
     ),
     "gd_relu_rate_explicit": ((eta, lam, X), lambda: mpf(eta) * lam / (12 * mpf(X) ** 2)),
-    "gd_relu_rate_sharp": ((eta, eps, b, lam, X), lambda: mpf(eta) / 2 * (1 - mpf(eps)) * b * lam / mpf(X) ** 2),
+    "gd_relu_rate_sharp": (
+        (eta, eps, lam, X),
+        lambda: mpf(eta) / 2 * (mpf(lam) / mpf(X) ** 2) * least_share(eps, mpf(eta) / 2),
+    ),
     "sgd_smooth_explicit_sqrt_k": ((nu, 1.9, B2, n, X, lam), lambda: 64 * mpf(nu) * B2 * 1.9 * sqrt(n) * X / lam),
     "sgd_smooth_step_size": (
         (eta, n, B1, y, X, lam),
@@ -264,6 +273,12 @@ def kantorovich(width: int) -> tuple[Any, Any]:
     step, r0, s0 = eta / (2 * beta**2), mpf(1.9) * 3, s * sqrt(mpf(lam))
     rate = 1 - step * beta**2 / 2 - step * L * r0 / 2
     return 2 * L * r0 / (rate * s0**2), rate
+
+
+def least_share(e: float, step: Any) -> Any:
+    """The least of ``A^2 (1 - eta beta^2)/2 - eps A + (1 - eps^2)/2`` over all A, eta beta^2 being `step`."""
+    A = mpf(e) / (1 - step)
+    return A**2 * (1 - step) / 2 - mpf(e) * A + (1 - mpf(e) ** 2) / 2
 
 
 def truncation() -> tuple[Any, Any]:

@@ -27,11 +27,10 @@ def test_numbers_by_hand_on_orthonormal_rows() -> None:
     sigma = np.linalg.svd(dense_jacobian(run.start, ORTHOGONAL), compute_uv=False)[-1]
     r0, L = run.residual_norms[0], 0.25 / math.sqrt(4000)
     assert run.eta == pytest.approx(0.5, rel=1e-12)
-    c = 1 - 0.5 / 2 - 0.5 * L * r0 / 2
-    h = 2 * L * r0 / (c * sigma**2)
+    h = 2 * L * r0 / sigma**2  # c = 1, for eta <= 1/beta^2
     g = found["gd-kantorovich", "sharp"]
     assert g.verdict == "OK"
-    assert g.rate == pytest.approx(0.5 * c * sigma**2 * (1 - h), rel=1e-6)
+    assert g.rate == pytest.approx(0.5 * sigma**2 * (1 - h), rel=1e-6)
     assert g.path == pytest.approx((sigma - sigma * math.sqrt(1 - h)) / L, rel=1e-6)
     g = found["gd-convergence", "explicit"]
     assert g.verdict == ("OK" if sigma**2 / 4 >= 2 * L * r0 else "VACUOUS")
@@ -166,9 +165,55 @@ def test_sharp_relu_speaks_of_this_step_size() -> None:
         g = found["theorem-gd-relu", "sharp"]
         assert g.width == pytest.approx(row.k, rel=1e-6)
         assert g.rate == pytest.approx(row.rate, rel=1e-6)
-        A, eps = 1 - eta_bar / 4, row.assumes["eps"]
+        eps = row.assumes["eps"]
+        b = math.sqrt((1 - eps**2) * (1 - eta_bar / 2)) - eps
         sigma = math.sqrt(0.5 * (1 - row.assumes["eps_c"]))  # Sigma(I) = I/2
-        assert g.path == pytest.approx(run.residual_norms[0] / ((A * (1 - eps) - 2 * eps) * sigma), rel=1e-6)
+        assert g.path == pytest.approx(run.residual_norms[0] / (b * sigma), rel=1e-6)
+
+
+def test_steps_up_to_the_inverse_of_beta_squared() -> None:
+    """beta = 1: eta = 0.99 is within what the sharp forms allow; beyond 1 the start's own c takes over."""
+    for eta, allowed in ((0.99, True), (1.5, False)):
+        run, found = told(ORTHOGONAL, SIGNS, "softplus", 4000, eta=eta)
+        sigma = np.linalg.svd(dense_jacobian(run.start, ORTHOGONAL), compute_uv=False)[-1]
+        r0, L = run.residual_norms[0], 0.25 / math.sqrt(4000)
+        theorem, start = found["theorem-gd-smooth", "sharp"], found["gd-kantorovich", "sharp"]
+        assert theorem.verdict == ("OK" if allowed else "VACUOUS")
+        assert allowed or "1.5 times 1/beta^2" in theorem.reason
+        c = 1 if allowed else 1 - eta / 2 - eta * L * r0 / 2
+        h = 2 * L * r0 / (c * sigma**2)
+        assert start.verdict == ("OK" if h < 1 else "VACUOUS")
+        assert h >= 1 or start.rate == pytest.approx(eta * c * sigma**2 * (1 - h), rel=1e-6)
+        assert found["gd-convergence", "explicit"].verdict == "VACUOUS"
+
+
+def test_sharp_relu_from_a_start() -> None:
+    """The smallest eps on a grid for which the units that may change sign move J by at most eps sigma_0."""
+    X = np.eye(4)
+    net = ShallowNet.initialize(2000, 4, "relu", y=np.ones(4), seed=3)
+    y = net(X) + 1e-2 * np.array([1.0, -1.0, 1.0, 1.0])
+    run, found = told(X, y, "relu", 2000, net=net, steps=200)
+    explicit, sharp = found["gd-perturbation", "explicit"], found["gd-perturbation", "sharp"]
+    assert sharp.verdict == "OK"
+    J = dense_jacobian(net, X)
+    sigma, step = np.linalg.svd(J, compute_uv=False)[-1], run.eta * (np.linalg.norm(net.v) * 1.0) ** 2
+    eps = float(sharp.reason.split("at most ")[1].split(" sigma_0")[0])
+    b = math.sqrt((1 - eps**2) * (1 - step)) - eps
+    assert sharp.path == pytest.approx(run.residual_norms[0] / (b * sigma), rel=1e-6)
+    flips = max(np.searchsorted(np.cumsum(np.sort((net.W @ x) ** 2)), sharp.path**2) for x in X)
+    assert np.max(np.abs(net.v)) * math.sqrt(flips) <= eps * sigma
+    # Every A = ||J_t^T r_t||/(sigma_0 ||r_t||) >= 1 - eps gives at least the rate.
+    A = np.linspace(1 - eps, 3, 10001)
+    assert sharp.rate == pytest.approx(
+        np.min(A**2 * (1 - step) / 2 - eps * A + (1 - eps**2) / 2) * run.eta * sigma**2, rel=1e-6
+    )
+    assert np.all(run.residual_norms <= sharp.residual(run.steps) * run.residual_norms[0] * (1 + 1e-9))
+    assert run.path_lengths[-1] <= sharp.path
+    assert sharp.path < explicit.path
+    assert sharp.rate > explicit.rate
+    far = told(ORTHOGONAL, SIGNS, "relu", 4)[1]["gd-perturbation", "sharp"]
+    assert far.verdict == "VACUOUS"
+    assert "may change sign" in far.reason
 
 
 def test_nu_is_that_of_the_constants() -> None:

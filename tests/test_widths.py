@@ -20,7 +20,15 @@ from hypothesis import strategies as st
 from mpmath import mp, mpf
 
 from jacspec.constants import Constants, data_constants
-from jacspec.widths import Options, WidthRow, even_at_least, iterations_to, width_rows
+from jacspec.widths import (
+    Options,
+    Problem,
+    WidthRow,
+    even_at_least,
+    gd_smooth_sharp_at,
+    iterations_to,
+    width_rows,
+)
 
 LOG = mp.log
 CLOSE = mpf("1e-8")
@@ -57,6 +65,13 @@ def report(case: str, phi: str, options: Options | None = None) -> Constants:
 
 def rows(case: str, phi: str, options: Options | None = None) -> dict[tuple[str, str], WidthRow]:
     return {(r.claim, r.variant): r for r in report(case, phi, options).activations[phi].widths}
+
+
+def problem(case: str, phi: str, options: Options) -> Problem:
+    """The problem behind the rows, with ``||y|| = 1``."""
+    found = report(case, phi, options)
+    a, (n, d) = found.activations[phi], (found.dataset.n, found.dataset.d)
+    return Problem(n, d, 1.0, False, a.phi, found.spectrum, a.hermite, a.hidden, a.output)
 
 
 class Quantities:
@@ -266,11 +281,9 @@ def rho_of(q: Quantities, delta: Any) -> Any:
     return mp.sqrt(1 + q.variance) + delta * q.B1
 
 
-def gd_sharp_holds(q: Quantities, k: Any, eps: Any, delta: Any, eta_bar: Any) -> Any:
-    """sqrt(k) over what theory.md's strict condition asks for."""
-    common = q.B2 * q.Lambda * rho_of(q, delta) * mp.sqrt(q.n)
-    right = 2 * common / ((1 - eps) * q.lam) + eta_bar * common / (4 * q.B1**2 * q.X**2)
-    return mp.sqrt(k) * (1 - eta_bar / 4) - right
+def gd_sharp_holds(q: Quantities, k: Any, eps: Any, delta: Any) -> Any:
+    """sqrt(k) over what the strict condition asks for: theory.md's with etabar = 0, at every step size."""
+    return mp.sqrt(k) - 2 * q.B2 * q.Lambda * rho_of(q, delta) * mp.sqrt(q.n) / ((1 - eps) * q.lam)
 
 
 def fine_grid(q: Quantities, k: int, failure: float, count: int = 400) -> Any:
@@ -296,30 +309,64 @@ def test_gd_smooth_sharp(case: str, phi: str, eta_bar: float) -> None:
     assert row.k is not None
     eps, delta, eta = mpf(row.assumes["eps"]), mpf(row.assumes["delta"]), mpf(eta_bar)
     assert 0 < eps < 1
-    assert gd_sharp_holds(q, row.k, eps, delta, eta) > 0
+    assert gd_sharp_holds(q, row.k, eps, delta) > 0
     total = mp.exp(log_chernoff(q, eps, row.k)) + mp.exp(-(delta**2) * q.n / (2 * q.X**2))
     assert total <= row.failure_probability * (1 + mpf("1e-9"))
     assert row.failure_probability == options.failure
     if row.k > 2:
         below = mpf(row.k - 2) * (1 - mpf("1e-6"))
         count = 60 if len(q.gaps) > 20 else 150
-        assert not any(gd_sharp_holds(q, below, e, d, eta) > 0 for e, d in fine_grid(q, int(below), 0.05, count))
+        assert not any(gd_sharp_holds(q, below, e, d) > 0 for e, d in fine_grid(q, int(below), 0.05, count))
     if eta_bar == 0:
         assert (row.step_size, row.rate, row.iterations) == (None, None, None)
-        assert "limit of small steps" in (row.reason or "")
+        assert "every step size up to 1/beta^2" in (row.reason or "")
         return
-    # gd-kantorovich, in the scale of the problem.
+    # gd-kantorovich with c = 1, in the scale of the problem.
     s = q.y / mp.sqrt(q.n)
     beta, L, r0 = q.B1 * s * q.X, q.B2 * s / mp.sqrt(row.k) * q.Lambda, rho_of(q, delta) * q.y
     step = eta / (2 * beta**2)
-    c = 1 - step * beta**2 / 2 - step * L * r0 / 2
     sigma2 = (1 - eps) * s**2 * q.lam
-    h = 2 * L * r0 / (c * sigma2)
-    assert c > 0
+    h = 2 * L * r0 / sigma2
+    assert step * beta**2 <= 1
     assert h < 1
     assert close(row.step_size, step)
     assert abs(row.assumes["h"] - h) < 1e-9
-    assert close(row.rate, step * c * sigma2 * (1 - h), 1e-6 / float(1 - h))
+    assert close(row.rate, step * sigma2 * (1 - h), 1e-6 / float(1 - h))
+
+
+@pytest.mark.parametrize("eta_bar", [0.01, 0.5, 1.0])
+@pytest.mark.parametrize("case, phi", [("sphere", "softplus"), ("two", "gelu")])
+def test_gd_smooth_with_the_c_of_theory_is_weaker(case: str, phi: str, eta_bar: float) -> None:
+    """theory.md's sharp form, with c = 1 - eta beta^2/2 - eta L ||r_0||/2: a smaller rate at every width."""
+    options = Options(eta_bar=eta_bar)
+    row = rows(case, phi, options)["theorem-gd-smooth", "sharp"]
+    p = problem(case, phi, options)
+    assert row.k is not None
+    assert gd_smooth_sharp_at(p, row.k, options, own_c=True) is None or eta_bar < 0.1
+    for times in (2, 8, 100):
+        unit, own = (gd_smooth_sharp_at(p, times * row.k, options, own_c=own) for own in (False, True))
+        assert unit is not None
+        assert own is not None
+        assert unit.c == 1
+        assert unit.rate > own.rate
+        q, eta = Quantities(report(case, phi, options), phi), mpf(eta_bar)
+        L, s = q.B2 * q.Lambda / mp.sqrt(own.k), 1 / mp.sqrt(q.n)  # ||y|| = 1
+        step, r0 = eta / (2 * (q.B1 * s * q.X) ** 2), rho_of(q, mpf(own.delta))
+        c = 1 - step * (q.B1 * s * q.X) ** 2 / 2 - step * L * s * r0 / 2
+        h = 2 * L * s * r0 / (c * s**2 * (1 - mpf(own.eps)) * q.lam)
+        assert close(own.c, c)
+        assert close(own.h, h)
+        assert close(own.rate, step * c * s**2 * (1 - mpf(own.eps)) * q.lam * (1 - h), 1e-7)
+
+
+def test_gd_smooth_sharp_allows_steps_up_to_the_inverse_of_beta_squared() -> None:
+    options = Options(eta_bar=1.0)
+    p, k = problem("two", "gelu", options), 10**6
+    one, two = (gd_smooth_sharp_at(p, k, Options(eta_bar=eta_bar)) for eta_bar in (1.0, 2.0))
+    assert one is not None
+    assert two is not None
+    assert two.rate == pytest.approx(2 * one.rate)
+    assert gd_smooth_sharp_at(p, k, Options(eta_bar=2.01)) is None
 
 
 @pytest.mark.parametrize("eta_bar", [0.0, 1.0])
@@ -329,14 +376,17 @@ def test_gd_relu_sharp(case: str, eta_bar: float) -> None:
     q, row = Quantities(report(case, "relu", options), "relu"), rows(case, "relu", options)["theorem-gd-relu", "sharp"]
     assert row.k is not None
     eps, eps_c, delta = (mpf(row.assumes[name]) for name in ("eps", "eps_c", "delta"))
-    A = 1 - mpf(eta_bar) / 4
+    m = 1 - mpf(eta_bar) / 2  # 1 - eta beta^2
+
+    def slope(e: Any) -> Any:
+        return mp.sqrt((1 - e**2) * m) - e
 
     def asked(e: Any, ec: Any, dl: Any) -> Any:
-        b = A * (1 - e) - 2 * e
+        b = slope(e)
         return 54 / mp.pi * q.n * q.X**6 * rho_of(q, dl) ** 2 / (e**6 * b**2 * (1 - ec) ** 4 * q.lam**4)
 
     assert row.k >= asked(eps, eps_c, delta) * (1 - mpf("1e-12"))
-    b = A * (1 - eps) - 2 * eps
+    b = slope(eps)
     lam = (1 - eps_c) * q.lam
     R = rho_of(q, delta) * mp.sqrt(q.n / lam) / b  # path <= ||r_0|| / (b sigma_0)
     flips = mp.exp(LOG(q.n) - (2 / mp.pi) ** (mpf(1) / 3) / 3 * (row.k * R) ** (mpf(2) / 3))
@@ -348,13 +398,18 @@ def test_gd_relu_sharp(case: str, eta_bar: float) -> None:
     below = mpf(row.k - 2) * (1 - mpf("1e-6"))
     pairs = list(fine_grid(q, int(below), 0.05, 60))
     assert pairs
-    for e in [*np.linspace(0.05, 0.3, 26), float(eps)]:
-        if A * (1 - e) - 2 * e > 0:
+    for e in [*np.linspace(0.05, 0.7, 40), float(eps)]:
+        if slope(e) > 0:
             assert all(below < asked(mpf(e), ec, dl) for ec, dl in pairs)
     if eta_bar:
         assert close(row.step_size, q.n / (2 * q.y**2 * q.X**2))
-        assert close(row.rate, (1 - eps) * b * lam / (2 * q.X**2))
-        assert abs(eps - mpf(9) / 44) < mpf("1e-12")
+        # The least of what a step takes over all ||J_t^T r_t|| = A sigma_0 ||r_t||.
+        taken = min(A**2 * m / 2 - eps * A + (1 - eps**2) / 2 for A in mp.linspace(1 - eps, 2, 20001))
+        assert close(row.rate, taken * lam / (2 * q.X**2), 1e-7)
+        # theory.md's own b, at its best eps = 9/44, asks for a hundred times as much.
+        e = mpf(9) / 44
+        old = 54 / mp.pi / (e**6 * (mpf(3) / 4 * (1 - e) - 2 * e) ** 2)
+        assert old > 100 * 54 / mp.pi / (eps**6 * b**2)
     else:
         assert row.rate is None
 

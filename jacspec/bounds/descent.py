@@ -122,7 +122,10 @@ def gd_perturbation_rate(eta: Number, sigma: Number) -> Number:
 
 
 def gd_perturbation_slope_sharp(eps: Number, eta: Number, beta: Number) -> Number:
-    """``b = sqrt((1 - eps^2)(1 - eta beta^2)) - eps``, for a jump of at most eps sigma_0 (`gd-perturbation`, sharp)."""
+    """``b = sqrt((1 - eps^2)(1 - eta beta^2)) - eps``, for a jump of at most eps sigma_0 (`gd-perturbation`, sharp).
+
+    The jump counts within `gd_perturbation_path_sharp` of theta_0, and b must be positive.
+    """
     return ((1 - eps**2) * (1 - eta * beta**2)) ** 0.5 - eps
 
 
@@ -134,3 +137,11 @@ def gd_perturbation_path_sharp(r0: Number, b: Number, sigma: Number) -> Number:
 def gd_perturbation_rate_sharp(eps: Number, eta: Number, beta: Number, sigma: Number) -> Number:
     """``eta sigma_0^2 (1 - eps)^2 (1 - eta beta^2/2)``, where ``eps <= (1 - eps)(1 - eta beta^2)`` (sharp)."""
     return eta * sigma**2 * (1 - eps) ** 2 * (1 - eta * beta**2 / 2)
+
+
+def gd_perturbation_rate_any(eps: Number, eta: Number, beta: Number, sigma: Number) -> Number:
+    """``(eta sigma_0^2/2) (1 - eps^2 - eps^2/(1 - eta beta^2))``, for every eps with b > 0 (sharp).
+
+    Below `gd_perturbation_rate_sharp` where that holds, equal to it where ``eps = (1 - eps)(1 - eta beta^2)``.
+    """
+    return eta * sigma**2 / 2 * (1 - eps**2 - eps**2 / (1 - eta * beta**2))

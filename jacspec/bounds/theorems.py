@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .descent import gd_perturbation_rate_any
+
 Number = Any
 
 
@@ -73,6 +75,20 @@ def gd_smooth_sharp_h(
     return 2 * drive / (c * lam), c
 
 
+def gd_smooth_unit_sqrt_k(misfit: Number, B2: Number, n: int, two_to_four: Number, lam: Number) -> Number:
+    """``sqrt(k) > 2 B2 Lambda rho sqrt(n) / ((1-eps) lambda(X))``: with c = 1, for every ``eta <= 1/beta^2``.
+
+    `misfit` is `misfit_factor_sharp`, `lam` stands for (1-eps) lambda(X). By the sharp form of `gd-kantorovich` it asks
+    for less than `gd_smooth_sharp_sqrt_k` at any step size.
+    """
+    return 2 * B2 * two_to_four * misfit * n**0.5 / lam
+
+
+def gd_smooth_unit_h(k: Number, misfit: Number, B2: Number, n: int, two_to_four: Number, lam: Number) -> Number:
+    """``h = 2 L ||r_0|| / sigma_0^2`` at width k, c = 1: `gd_smooth_unit_sqrt_k` over sqrt(k)."""
+    return gd_smooth_unit_sqrt_k(misfit, B2, n, two_to_four, lam) / k**0.5
+
+
 def gd_step_size(eta_bar: float, n: int, B: Number, y_norm: Number, X_norm: Number) -> Number:
     """``eta = eta_bar n / (2 B^2 ||y||^2 ||X||^2)``: the paper with B = max(B1, B2), the others with B1."""
     return eta_bar * n / (2 * B**2 * y_norm**2 * X_norm**2)
@@ -89,7 +105,10 @@ def gd_smooth_rate_explicit(eta_bar: float, B1: Number, lam: Number, X_norm: Num
 
 
 def gd_smooth_rate_sharp(eta_bar: float, c: Number, h: Number, B1: Number, lam: Number, X_norm: Number) -> Number:
-    """``eta c D = (eta_bar/2) c (1-eps) lambda(X) (1-h) / (B1^2 ||X||^2)``, `lam` standing for (1-eps) lambda(X)."""
+    """``eta c D = (eta_bar/2) c (1-eps) lambda(X) (1-h) / (B1^2 ||X||^2)``, `lam` standing for (1-eps) lambda(X).
+
+    With the c that h is about: 1, or that of `gd_smooth_sharp_h`.
+    """
     return eta_bar / 2 * c * lam * (1 - h) / (B1**2 * X_norm**2)
 
 
@@ -125,7 +144,9 @@ def gd_relu_paper_sqrt_kd(C: Number, delta: Number, n: int, d: int, kappa: Numbe
 def gd_relu_sharp_width(misfit: Number, eps: float, b: float, n: int, X_norm: Number, lam: Number) -> Number:
     """``k >= (54/pi) n ||X||^6 rho^2 / (eps^6 b^2 (1-eps_c)^4 lambda(X)^4)``, `lam` standing for (1-eps_c) lambda(X).
 
-    ``54/pi = 17.19`` is the cube of `RELU_FLIPS`; ``b = (1 - eta beta^2/2)(1-eps) - 2 eps > 0``.
+    ``54/pi = 17.19`` is the cube of `RELU_FLIPS`; ``b > 0`` is any number for which jumps of at most eps sigma_0 within
+    ``||r_0||/(b sigma_0)`` keep the path within it: `gd_perturbation_slope_sharp`, or the
+    ``(1 - eta beta^2/2)(1-eps) - 2 eps`` of theory.md.
     """
     return 54 / math.pi * n * X_norm**6 * misfit**2 / (eps**6 * b**2 * lam**4)
 
@@ -135,9 +156,9 @@ def gd_relu_rate_explicit(eta_bar: float, lam: Number, X_norm: Number) -> Number
     return eta_bar / 12 * lam / X_norm**2
 
 
-def gd_relu_rate_sharp(eta_bar: float, eps: float, b: float, lam: Number, X_norm: Number) -> Number:
-    """``eta sigma_0^2 (1 - eps) b``, `lam` standing for (1-eps_c) lambda(X), B1 = 1."""
-    return eta_bar / 2 * (1 - eps) * b * lam / X_norm**2
+def gd_relu_rate_sharp(eta_bar: float, eps: float, lam: Number, X_norm: Number) -> Number:
+    """`gd_perturbation_rate_any` with ``eta beta^2 = eta_bar/2``, `lam` standing for (1-eps_c) lambda(X), B1 = 1."""
+    return gd_perturbation_rate_any(eps, eta_bar / 2, 1.0, lam**0.5 / X_norm)
 
 
 # -- theorem-sgd-smooth ---------------------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ class Options:
     failure : float in (0, 1)
         Total failure probability of the sharp forms, which choose eps and delta themselves.
     eta_bar : float in [0, 1]
-        Step size of the sharp forms as a share of 1/(2 beta^2); 0 is the limit of small steps.
+        Step size of the sharp forms as a share of 1/(2 beta^2); 0 is the limit of small steps. (The sharp
+        `theorem-gd-smooth` allows up to 2.)
     tolerance : float in (0, 1)
         Relative residual that `iterations` counts to.
     """

@@ -89,7 +89,7 @@ class SmoothPromise:
     lam : float
         ``(1 - eps) lambda(X)``: ``sigma_min(J(W_0))^2 >= s^2 lam`` with ``s = ||y||/sqrt(n)``.
     h, c : float
-        Of `gd-kantorovich`; h < 1.
+        Of `gd-kantorovich`; h < 1, and c = 1 unless asked for with theory.md's own.
     rate : float
         ``||r_t|| <= (1 - rate)^t ||r_0||``; 0 in the limit of small steps.
     """
@@ -105,12 +105,18 @@ class SmoothPromise:
 
 
 class _SharpSmooth:
-    """The condition of the sharp theorem at any width, at the failure probability and step size of the options."""
+    """The condition of the sharp theorem at any width, at the failure probability and step size of the options.
 
-    def __init__(self, p: Problem, o: Options) -> None:
+    With c = 1, which the sharp form of `gd-kantorovich` allows for eta <= 1/beta^2 (eta_bar <= 2): always the weaker
+    condition and the better promise. With ``own_c`` the c of theory.md, which depends on the step size.
+    """
+
+    def __init__(self, p: Problem, o: Options, own_c: bool = False) -> None:
         need_smooth(p.phi)
         need_lambda(p.hidden.smallest, "lambda(X)")
-        self.p, self.o, self.tails = p, o, Tails.of(p)
+        if o.eta_bar > 2 and not own_c:
+            raise Void(f"eta = {o.eta_bar:.3g}/(2 beta^2) exceeds 1/beta^2")
+        self.p, self.o, self.own_c, self.tails = p, o, own_c, Tails.of(p)
         self.share = 0.5  # the last split that worked: most widths that suffice, suffice with it, and need no search
 
     def _constants(self) -> tuple[float, float, int, float, float]:
@@ -124,8 +130,12 @@ class _SharpSmooth:
             return -math.inf, 1.0, 0.0, 0.0
         delta, rho = self.tails.misfit(math.log(self.o.failure) + math.log1p(-share))
         lam = (1 - eps) * self.tails.lam
-        right = bounds.gd_smooth_sharp_sqrt_k(rho, *self._constants(), lam, self.o.eta_bar) * (1 + 1e-13)
-        return math.sqrt(k) - right, eps, delta, rho
+        B1, B2, n, X_norm, two_to_four = self._constants()
+        if self.own_c:
+            right = bounds.gd_smooth_sharp_sqrt_k(rho, B1, B2, n, X_norm, two_to_four, lam, self.o.eta_bar)
+        else:
+            right = bounds.gd_smooth_unit_sqrt_k(rho, B2, n, two_to_four, lam)
+        return math.sqrt(k) - right * (1 + 1e-13), eps, delta, rho
 
     def feasible(self, k: int) -> tuple[float, float, float] | None:
         """(eps, delta, rho) where the theorem holds at width k."""
@@ -151,12 +161,16 @@ class _SharpSmooth:
     def promise(self, k: int, eps: float, delta: float, rho: float) -> SmoothPromise:
         """What follows at width k from eps and delta."""
         lam, eta_bar = (1 - eps) * self.tails.lam, self.o.eta_bar
-        h, c = bounds.gd_smooth_sharp_h(k, rho, *self._constants(), lam, eta_bar)
-        rate = bounds.gd_smooth_rate_sharp(eta_bar, c, h, self.tails.B1, lam, self.tails.X_norm)
+        B1, B2, n, X_norm, two_to_four = self._constants()
+        if self.own_c:
+            h, c = bounds.gd_smooth_sharp_h(k, rho, B1, B2, n, X_norm, two_to_four, lam, eta_bar)
+        else:
+            h, c = bounds.gd_smooth_unit_h(k, rho, B2, n, two_to_four, lam), 1.0
+        rate = bounds.gd_smooth_rate_sharp(eta_bar, c, h, B1, lam, X_norm)
         return SmoothPromise(k, eps, delta, rho, lam, h, c, rate)
 
 
-def gd_smooth_sharp_at(p: Problem, k: int, o: Options) -> SmoothPromise | None:
+def gd_smooth_sharp_at(p: Problem, k: int, o: Options, own_c: bool = False) -> SmoothPromise | None:
     """What the sharp theorem promises at width k, with eps and delta chosen for the fastest rate.
 
     Parameters
@@ -165,7 +179,9 @@ def gd_smooth_sharp_at(p: Problem, k: int, o: Options) -> SmoothPromise | None:
     k : int
         Even.
     o : Options
-        `failure` and `eta_bar`.
+        `failure` and `eta_bar`, here up to 2: the theorem holds for eta <= 1/beta^2.
+    own_c : bool, default False
+        theory.md's form, with the c of `gd-kantorovich` in place of 1: weaker at every step size up to 1/beta^2.
 
     Returns
     -------
@@ -173,7 +189,7 @@ def gd_smooth_sharp_at(p: Problem, k: int, o: Options) -> SmoothPromise | None:
         None when k is too small, or where the theorem is void (`width_rows` says why).
     """
     try:
-        return _SharpSmooth(p, o).fastest(k)
+        return _SharpSmooth(p, o, own_c).fastest(k)
     except Void:
         return None
 
@@ -183,7 +199,7 @@ def _gd_smooth_sharp(p: Problem, o: Options) -> WidthRow:
     k, (eps, delta, rho) = smallest_even(sharp.feasible)
     chosen: dict[str, Any] = {"eps": eps, "delta": delta, "eta_bar": o.eta_bar, "failure": o.failure}
     step = rate = None
-    reason = "limit of small steps: an infimum, not attained; pass --eta-bar for a step size and a rate"
+    reason = "enough for every step size up to 1/beta^2; pass --eta-bar for a step size and a rate"
     if o.eta_bar > 0:
         here, twice = sharp.promise(k, eps, delta, rho), sharp.promise(2 * k, eps, delta, rho)
         rate = here.rate
@@ -246,13 +262,22 @@ def _gd_relu_explicit(p: Problem, o: Options) -> WidthRow:
     )
 
 
+def relu_split(eta_bar: float) -> tuple[float, float]:
+    """(eps, b): the jump of J, in units of sigma_0, for which the sharp ReLU theorem asks for the least width.
+
+    With ``m = 1 - eta beta^2 = 1 - eta_bar/2``, eps = sin(theta) and tan(alpha) = sqrt(m), the slope is
+    ``b = sqrt(m) cos(theta) - sin(theta)`` and eps^3 b is stationary where ``sin(2 theta - alpha) =
+    sin(alpha)/2``. What is returned is valid whatever is rounded: b belongs to the eps that is returned.
+    """
+    alpha = math.atan(math.sqrt(1 - eta_bar / 2))
+    eps = math.sin((alpha + math.asin(math.sin(alpha) / 2)) / 2)
+    return eps, float(bounds.gd_perturbation_slope_sharp(eps, eta_bar / 2, 1.0)) * (1 - 1e-13)
+
+
 def _gd_relu_sharp(p: Problem, o: Options) -> WidthRow:
     need_lambda(p.hidden.smallest, "lambda(X)")
     tails = Tails.of(p)
-    # b = A - (A + 2) eps with A = 1 - eta_bar/4; eps^3 b is largest at eps = 3 A / (4 (A + 2)), where b = A/4.
-    A = 1 - o.eta_bar / 4
-    eps = 0.75 * A / (A + 2)
-    b = A - (A + 2) * eps
+    eps, b = relu_split(o.eta_bar)
 
     def condition(k: int, share: float) -> tuple[float, float, float]:
         """(margin in log k, eps_c, delta). Next to nothing of the failure probability goes to the sign flips."""
@@ -282,7 +307,7 @@ def _gd_relu_sharp(p: Problem, o: Options) -> WidthRow:
     lam = (1 - eps_c) * tails.lam
     step = rate = None
     if o.eta_bar > 0:
-        rate = bounds.gd_relu_rate_sharp(o.eta_bar, eps, b, lam, tails.X_norm)
+        rate = bounds.gd_relu_rate_sharp(o.eta_bar, eps, lam, tails.X_norm) * (1 - 1e-13)
         step = step_size(p, bounds.gd_step_size(o.eta_bar, p.n, 1.0, 1.0, tails.X_norm))
     return WidthRow(
         "theorem-gd-relu",
