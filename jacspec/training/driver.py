@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import InputError, check_choice, check_int, check_matrix, check_real, check_seed, check_vector
+from .._jit import serial_blas
 from ..network import ShallowNet
 from ..rounding import Estimate
 from ..spectrum import singular_extremes
@@ -167,7 +168,8 @@ def train(
         raise InputError("dtype", repr(dtype), "'float64' for the output layer")
 
     features = net.features(X) if trains == "output" else None
-    smoothness = Smoothness.of_hidden(net, X) if features is None else Smoothness.of_output(features)
+    with serial_blas:  # idle threads of BLAS spin for a while, and the first steps would have to share with them
+        smoothness = Smoothness.of_hidden(net, X) if features is None else Smoothness.of_output(features)
     if isinstance(eta, str):
         check_choice("eta", eta, ("auto",))
         size, rule = automatic(algorithm, smoothness, eta_bar, net, X, features)
