@@ -3,17 +3,17 @@ r"""Tables of Taylor polynomials of phi and phi' whose error is proved, one pair
 In the cell around ``c = k/16`` the table holds float64 coefficients of ``phi(c + t)`` and ``phi'(c + t)``, |t| <= T =
 1/32, and numbers a, b with ``|computed - true| <= a + b |t|``. They are sums of three terms, each proved:
 
-- *Remainder.* ``|phi'| <= M`` on the strip ``|Im z| <= s`` (`STRIPS`), so by Cauchy the Taylor coefficients of phi' at
-  a real point are at most ``M/s^k``, and those of phi, for k >= 1, at most ``M/(k s^{k-1})``. With q = T/s, what is
-  left out after degree K is at most ``M q^{K+1}/(1-q)`` for phi' and ``M T q^K/((K+1)(1-q))`` for phi; it is convex in
-  |t| and 0 at 0, hence at most |t|/T times that.
+- *Remainder.* ``|phi'| <= M`` on discs of radius s around the real points of the table (`Source.strip`), so by Cauchy
+  the Taylor coefficients of phi' there are at most ``M/s^k``, and those of phi, for k >= 1, at most ``M/(k s^{k-1})``.
+  With q = T/s, what is left out after degree K is at most ``M q^{K+1}/(1-q)`` for phi' and ``M T q^K/((K+1)(1-q))`` for
+  phi; it is convex in |t| and 0 at 0, hence at most |t|/T times that.
 - *Coefficients.* The exact ones are enclosed in ball arithmetic; the distance of the float64 ones is what it is.
 - *Evaluation.* t is exact: ``16 z`` is (a power of two), and ``z - c`` is by Sterbenz' lemma (|z - c| <= c/2 unless
   k = 0). In Horner's rule the coefficient of t^k meets 2k + 1 roundings, the constant one only the last addition:
   ``u |c_0| + sum_k gamma_{2k+1} |c_k| |t|^k``, with fused multiply-add or without.
 
-Beyond the table phi is a line up to a bound that decreases with |z| (`_far`). Only +, *, comparisons and one rounding
-to an integer are used on floats: nothing rests on a mathematical library.
+Beyond the table phi is a line up to a bound that decreases with |z|. Only +, *, comparisons and one rounding to an
+integer are used on floats: nothing rests on a mathematical library.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ from ..elementwise.instructions import multiply_add
 from ..hermite.ball import precision
 from ..rounding import UNIT_ROUNDOFF, gamma
 
-__all__ = ["CELLS", "DEGREE", "INFLATE", "TINY", "Table", "evaluate", "table"]
+__all__ = ["CELLS", "DEGREE", "INFLATE", "SOURCES", "TINY", "Source", "Table", "build", "evaluate", "table"]
 
 Ball = Any
 Floats = NDArray[np.float64]
+Sides = tuple[tuple[float, float, Ball, float, Ball], tuple[float, float, Ball, float, Ball]]
 
 #: Cells per unit of length, and the degree of their polynomials.
 CELLS = 16
@@ -54,19 +55,34 @@ TINY = 2.0**-1015
 
 # -- what is known of each family -----------------------------------------------------------------------------------
 
-#: phi as a power series, for `arb_series` s = c + t.
-SERIES: dict[str, Callable[[Ball], Ball]] = {
-    "softplus": lambda s: (1 + s.exp()).log(),
-    "sigmoid": lambda s: 1 / (1 + (-s).exp()),
-    "tanh": lambda s: 1 - 2 / (1 + (2 * s).exp()),
-    "silu": lambda s: s / (1 + (-s).exp()),
-    "erf": lambda s: s.erf(),
-    "gelu": lambda s: s * (s * (-1 / arb(2).sqrt())).erfc() / 2,
-    "elu": lambda s: s.exp() - 1,  # z <= 0
-    "sin": lambda s: s.sin(),
-    "arctan": lambda s: s.atan(),
-    "gaussian": lambda s: (s * s / (-2)).exp(),
-}
+
+def _nothing(end: Ball) -> Sides:
+    """No statement beyond the table: arguments there must be reduced first."""
+    side = (0.0, 0.0, arb(math.inf), 0.0, arb(math.inf))
+    return side, side
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a table is built from.
+
+    Parameters
+    ----------
+    series : callable
+        phi of an `arb_series` c + t.
+    strip : callable
+        ``strip()``: (s, M), phi' analytic and at most M in modulus on discs of radius s around the points of the table.
+    ends : (int, int)
+        First and last centre.
+    far : callable
+        ``far(L)``, L the larger end: for left and right of the table (slope, constant, radius) of phi and (constant,
+        radius) of phi'. The slope is 0, or 1 without a constant; the radii hold for all |z| >= L.
+    """
+
+    series: Callable[[Ball], Ball]
+    strip: Callable[[], tuple[Ball, Ball]]
+    ends: tuple[int, int]
+    far: Callable[[Ball], Sides] = _nothing
 
 
 def _strip_of_hermite(family: str) -> Callable[[], tuple[Ball, Ball]]:
@@ -105,64 +121,64 @@ def _gaussian_strip() -> tuple[Ball, Ball]:
     return arb(2), 3 * arb(2).exp()
 
 
-#: (s, M): phi' is analytic and at most M in modulus on discs of radius s around the real points of the table.
-STRIPS: dict[str, Callable[[], tuple[Ball, Ball]]] = {
-    **{family: _strip_of_hermite(family) for family in ("softplus", "sigmoid", "tanh", "silu", "arctan")},
-    "erf": _erf_strip,
-    "gelu": _gelu_strip,
-    "elu": _elu_strip,
-    "sin": _sin_strip,
-    "gaussian": _gaussian_strip,
-}
-
-#: Ends of the tables. Beyond, sin and arctan must be reduced first.
-ENDS: dict[str, tuple[int, int]] = {
-    "softplus": (-40, 40),
-    "sigmoid": (-40, 40),
-    "tanh": (-20, 20),
-    "silu": (-45, 45),
-    "erf": (-7, 7),
-    "gelu": (-10, 10),
-    "elu": (-40, 0),
-    "sin": (-8, 8),
-    "arctan": (-8, 8),
-    "gaussian": (-10, 10),
-}
+# Tails, with a = |z| >= L >= 1, e = exp(-a), p the normal density. All bounds decrease with a.
 
 
-def _far(family: str) -> tuple[tuple[float, float, Ball, float, Ball], ...]:
-    """Left and right of the table: (slope, constant, radius) of phi and (constant, radius) of phi'.
+def _softplus_far(L: Ball) -> Sides:
+    e = (-L).exp()  # log(1 + e) <= e, sigma(-a) <= e
+    return (0, 0, e, 0, e), (1, 0, e, 1, e)
 
-    The radii decrease with a = |z| >= L, so the value at L holds for all. With e = exp(-a), p the normal density:
-    softplus(-a) = log(1 + e) <= e, sigma(-a) <= e, |silu(-a)| = a sigma(-a) <= a e, and |silu'(-a)| = sigma(-a)
-    |1 - a sigma(a)| <= a e for a >= 1; silu'(a) = 1 - silu'(-a). 1 - tanh a <= 2 e^2 and tanh'(a) <= 4 e^2.
-    Phi(-a) <= p(a)/a (Mills), so |gelu(-a)| <= p(a), and gelu'(-a) = Phi(-a) - a p(a) lies within a p(a) of 0, being a
-    difference of two positive numbers of at most that size. erfc a <= exp(-a^2) for a >= 1.
-    """
-    low, high = ENDS[family]
-    L = arb(max(-low, high))
-    e, zero = (-L).exp(), arb(0)
+
+def _sigmoid_far(L: Ball) -> Sides:
+    e = (-L).exp()
+    return (0, 0, e, 0, e), (0, 1, e, 0, e)
+
+
+def _tanh_far(L: Ball) -> Sides:
+    square = (-2 * L).exp()  # 1 - tanh a = 2 e^2/(1 + e^2), tanh' a = 4 e^2/(1 + e^2)^2
+    return (0, -1, 2 * square, 0, 4 * square), (0, 1, 2 * square, 0, 4 * square)
+
+
+def _silu_far(L: Ball) -> Sides:
+    # a sigma(-a) <= a e; |silu'(-a)| = sigma(-a) |1 - a sigma(a)| <= a e; silu'(a) = 1 - silu'(-a).
+    bound = L * (-L).exp()
+    return (0, 0, bound, 0, bound), (1, 0, bound, 1, bound)
+
+
+def _erf_far(L: Ball) -> Sides:
+    square = (-L * L).exp()  # erfc a <= exp(-a^2)/(a sqrt pi), 2/sqrt(pi) < 2
+    return (0, -1, square, 0, 2 * square), (0, 1, square, 0, 2 * square)
+
+
+def _gelu_far(L: Ball) -> Sides:
+    # Phi(-a) <= p(a)/a (Mills), so |gelu(-a)| <= p(a); Phi(-a) - a p(a) is a difference of two numbers in [0, a p(a)].
+    p = (-L * L / 2).exp() / (2 * arb.pi()).sqrt()
+    return (0, 0, p, 0, L * p), (1, 0, p, 1, L * p)
+
+
+def _elu_far(L: Ball) -> Sides:
+    e = (-L).exp()
+    return (0, -1, e, 0, e), (1, 0, arb(0), 1, arb(0))
+
+
+def _gaussian_far(L: Ball) -> Sides:
     gauss = (-L * L / 2).exp()
-    p = gauss / (2 * arb.pi()).sqrt()
-    square = (-L * L).exp()
-    if family == "softplus":
-        return (0, 0, e, 0, e), (1, 0, e, 1, e)
-    if family == "sigmoid":
-        return (0, 0, e, 0, e), (0, 1, e, 0, e)
-    if family == "tanh":
-        return (0, -1, 2 * e * e, 0, 4 * e * e), (0, 1, 2 * e * e, 0, 4 * e * e)
-    if family == "silu":
-        return (0, 0, L * e, 0, L * e), (1, 0, L * e, 1, L * e)
-    if family == "erf":
-        return (0, -1, square, 0, 2 * square), (0, 1, square, 0, 2 * square)
-    if family == "gelu":
-        return (0, 0, p, 0, L * p), (1, 0, p, 1, L * p)
-    if family == "elu":
-        return (0, -1, e, 0, e), (1, 0, zero, 1, zero)
-    if family == "gaussian":
-        return (0, 0, gauss, 0, L * gauss), (0, 0, gauss, 0, L * gauss)
-    unknown = arb(math.inf)
-    return (0, 0, unknown, 0, unknown), (0, 0, unknown, 0, unknown)
+    return (0, 0, gauss, 0, L * gauss), (0, 0, gauss, 0, L * gauss)
+
+
+#: By family. sin and arctan must be reduced to the table first.
+SOURCES: dict[str, Source] = {
+    "softplus": Source(lambda s: (1 + s.exp()).log(), _strip_of_hermite("softplus"), (-40, 40), _softplus_far),
+    "sigmoid": Source(lambda s: 1 / (1 + (-s).exp()), _strip_of_hermite("sigmoid"), (-40, 40), _sigmoid_far),
+    "tanh": Source(lambda s: 1 - 2 / (1 + (2 * s).exp()), _strip_of_hermite("tanh"), (-20, 20), _tanh_far),
+    "silu": Source(lambda s: s / (1 + (-s).exp()), _strip_of_hermite("silu"), (-45, 45), _silu_far),
+    "erf": Source(lambda s: s.erf(), _erf_strip, (-7, 7), _erf_far),
+    "gelu": Source(lambda s: s * (s * (-1 / arb(2).sqrt())).erfc() / 2, _gelu_strip, (-10, 10), _gelu_far),
+    "elu": Source(lambda s: s.exp() - 1, _elu_strip, (-40, 0), _elu_far),  # z <= 0
+    "sin": Source(lambda s: s.sin(), _sin_strip, (-8, 8)),
+    "arctan": Source(lambda s: s.atan(), _strip_of_hermite("arctan"), (-8, 8)),
+    "gaussian": Source(lambda s: (s * s / (-2)).exp(), _gaussian_strip, (-10, 10), _gaussian_far),
+}
 
 
 # -- the terms of the error -----------------------------------------------------------------------------------------
@@ -173,10 +189,10 @@ def upper(x: Ball) -> float:
     return math.nextafter(float(x.abs_upper()), math.inf)
 
 
-def remainders(family: str, degree: int) -> tuple[float, float]:
+def remainders(source: Source, degree: int) -> tuple[float, float]:
     """Bounds of what the polynomials of this degree leave out of phi and phi', on |t| <= T."""
     with precision(_BITS):
-        width, bound = STRIPS[family]()
+        width, bound = source.strip()
         T = arb(1) / (2 * CELLS)
         q = T / width
         rest = bound * q**degree / (1 - q)
@@ -214,7 +230,7 @@ class Table:
     radii : (cells, 4) float64
         a and b of phi, a and b of phi'.
     far : (2, 5) float64
-        As `_far`, left and right.
+        As `Source.far`, left and right.
     ends : (2,) float64
         First and last centre.
     """
@@ -226,17 +242,21 @@ class Table:
 
 
 @lru_cache(maxsize=64)
-def table(family: str, degree: int = DEGREE) -> Table:
-    """The table of a family; built in a fraction of a second on first use. A lower `degree` is for tests."""
-    low, high = ENDS[family]
+def table(family: str) -> Table:
+    """The table of a family; built on first use, in less than a tenth of a second."""
+    return build(SOURCES[family])
+
+
+def build(source: Source, degree: int = DEGREE) -> Table:
+    """A table with its error bounds; a lower `degree` is for tests."""
+    low, high = source.ends
     phi, dphi, errors = [], [], []
     with precision(_BITS):
         saved = ctx.cap
         try:
             ctx.cap = degree + 2
-            build = SERIES[family]
             for k in range(low * CELLS, high * CELLS + 1):
-                series = build(arb_series([arb(k) / CELLS, 1]))
+                series = source.series(arb_series([arb(k) / CELLS, 1]))
                 if series.prec < degree + 2:
                     raise ArithmeticError("enclosure: a power series was cut short; was flint.ctx changed?")
                 exact = series.coeffs()
@@ -248,9 +268,11 @@ def table(family: str, degree: int = DEGREE) -> Table:
                 errors.append((off, slopes_off))
         finally:
             ctx.cap = saved
-        far = np.array([[s, c, upper(r), d, upper(dr)] for s, c, r, d, dr in _far(family)], dtype=np.float64)
+        far = np.array(
+            [[s, c, upper(r), d, upper(dr)] for s, c, r, d, dr in source.far(arb(max(-low, high)))], dtype=np.float64
+        )
     values_array, slopes_array, off_array = np.array(phi), np.array(dphi), np.array(errors)
-    rest, slope_rest = remainders(family, degree)
+    rest, slope_rest = remainders(source, degree)
     a, b = affine(evaluation(values_array) + off_array[:, 0], rest)
     slope_a, slope_b = affine(evaluation(slopes_array) + off_array[:, 1], slope_rest)
     coefficients = np.zeros((len(phi), 2 * (DEGREE + 1)))
