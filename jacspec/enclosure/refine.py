@@ -1,0 +1,120 @@
+r"""Tiny eigenvalues: an inverse factor, judged by a residual in twice the working precision (numerics A.6).
+
+With any M, ``||M^T K M - I|| <= eps < 1`` means ``(1 - eps) (M M^T)^-1 <= K <= (1 + eps) (M M^T)^-1`` in the order of
+symmetric matrices, so ``lambda_min(K)`` lies in ``[(1 - eps), (1 + eps)] / lambda_max(M M^T)``. An M in plain float64
+serves up to condition numbers far beyond 1e16: its rounding enters as ``u sqrt(kappa)`` only; it is the residual that
+needs more digits.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import scipy.linalg as sla
+
+from ..rounding import UNIT_ROUNDOFF, gamma
+from .exact_products import product
+from .outward import Floats, down, grown, largest, norm_bound, row_norms, scaled, unit_scale, up
+
+__all__ = ["congruence", "inverse_factor_bounds"]
+
+_MOST_STEPS = 6
+
+
+def congruence(high: Floats, low: Floats | None, M: Floats) -> tuple[Floats, float]:
+    """``M^T (high + low) M - I`` and a bound of the spectral norm of its error; max |high| and max |M| moderate."""
+    n, m = M.shape
+    Y = product(high, M)
+    rest = Y.low
+    row_error = Y.row_error
+    if low is not None:
+        rest = rest + low @ M
+        # plain product (gamma_n |low||M|), and one more rounding of a sum that is mostly Y.low (allowed for there)
+        row_error = row_error + grown(row_norms(low) * (gamma(n) + 2 * UNIT_ROUNDOFF), 2)
+    MT = np.ascontiguousarray(M.T)
+    Z = product(MT, Y.high)
+    D = Z.high.copy()
+    D[np.diag_indices(m)] -= 1.0
+    size = _sums(D)
+    D += Z.low + MT @ rest
+    size += _sums(D)
+    # 1. error of Y through M^T: |M_p|.(e b_q + a f_q), an outer product of the column norms with a vector
+    columns = Y.column_norm
+    through = norm_bound(row_error) * columns + norm_bound(Y.row_norm) * Y.column_error
+    error = norm_bound(columns) * norm_bound(through)
+    # 2. error of Z
+    error += norm_bound(Z.row_error) * norm_bound(Z.column_norm) + norm_bound(Z.row_norm) * norm_bound(Z.column_error)
+    # 3. M^T rest, plainly, and three roundings of sums of that size
+    rest_norms = row_norms(np.ascontiguousarray(rest.T))
+    error += (gamma(n) + 4 * UNIT_ROUNDOFF) * norm_bound(columns) * norm_bound(rest_norms)
+    # 4. Z.high - I, the sum with it, and the mean with the transpose: each rounded by at most u of its size. Errors
+    # like these are bounded by row and column sums alike, so by their symmetric part's norm.
+    error += 4 * UNIT_ROUNDOFF * size
+    return 0.5 * (D + D.T), float(grown(error, n + 40))
+
+
+def _sums(D: Floats) -> float:
+    """The larger of the row-sum and column-sum norms."""
+    A = np.abs(D)
+    return max(float(A.sum(axis=0).max()), float(A.sum(axis=1).max()))
+
+
+def _start(high: Floats) -> Floats:
+    """Q diag(max(lambda, noise))^(-1/2) from the eigenvalues of the leading half."""
+    values, vectors = sla.eigh(high, check_finite=False)
+    noise = len(values) * UNIT_ROUNDOFF * max(abs(float(values[0])), abs(float(values[-1])))
+    return np.asarray(vectors / np.sqrt(np.maximum(values, max(noise, 1e-300))))
+
+
+def inverse_factor_bounds(high: Floats, low: Floats | None, tolerance: float) -> tuple[float, float] | None:
+    """Proved bounds of the smallest eigenvalue of ``high + low``, or None where no positive one can be proved.
+
+    Parameters
+    ----------
+    high : (n, n) float64, symmetric
+        With its largest entry near 1.
+    low : (n, n) float64, symmetric, or None
+    tolerance : float
+        The iteration stops once eps is below.
+
+    Returns
+    -------
+    (lower, upper), or None
+    """
+    from .balls import gram
+    from .eigenvalues import largest_eigenvalue
+
+    n = high.shape[0]
+    M = _start(high)
+    best: tuple[float, Floats] | None = None
+    for _ in range(_MOST_STEPS):
+        e = unit_scale(largest(M))
+        if abs(e) > 90:
+            return None
+        # With M = 2^e N the congruence is N^T (2^(2e) K) N.
+        D, error = congruence(scaled(high, 2 * e), None if low is None else scaled(low, 2 * e), scaled(M, -e))
+        if not (np.isfinite(D).all() and math.isfinite(error)):
+            return None
+        eps = up(float(grown(np.abs(D).sum(axis=1).max(), n + 2)) + error)
+        if best is None or eps < best[0]:
+            best = eps, M
+        if eps <= max(tolerance, 2 * error) or error > 0.5:
+            break
+        S = D.copy()
+        S[np.diag_indices(n)] += 1.0
+        values, vectors = sla.eigh(S, check_finite=False)
+        if values[0] <= -max(8 * error, 1e-3):
+            return None  # not positive definite, or beyond what this precision can see
+        noise = n * UNIT_ROUNDOFF * float(values[-1])
+        M = M @ (vectors / np.sqrt(np.maximum(values, noise)))
+        if not np.isfinite(M).all():
+            return None
+    if best is None or best[0] >= 0.99:
+        return None
+    eps, M = best
+    square = largest_eigenvalue(gram(M), gap=1e-6)
+    if not square.lower > 0:
+        return None
+    lower = down(down(1.0 - eps) / square.upper)
+    return lower, up(up(1.0 + eps) / square.lower)
