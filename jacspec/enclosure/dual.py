@@ -151,14 +151,14 @@ def _elu_series(s: Ball) -> Ball:
 
 
 def _elu_strip() -> tuple[Ball, Ball]:
-    # For |Im theta| <= 1, c = cosh 1, b = sinh 1: |cos|, |sin| <= c and |Im cos|, |Im sin| <= b, so |p(1 + cos)|, and |p|
-    # on the way from the real line to sin theta, are at most p0 = exp(b^2/2)/sqrt(2 pi), and |Phi(-sin)| <= 1 + b p0.
-    # |dS/dtheta| <= exp(c - 1)/(2 pi) + 2 c p0 (1 + b p0) =: D. On the real line S = int_0^theta + S(0) lies in [0, 1] for
-    # theta <= pi and within D of it up to 4; so |S| <= 1 + 2 D, and |dK/dtheta| = |sin| |exp(1 + cos)| |S|.
+    # For |Im theta| <= 1, c = cosh 1, b = sinh 1: |cos|, |sin| <= c and |Im cos|, |Im sin| <= b, so |p(1 + cos)|, and
+    # |p| on the way from the real line to sin theta, are at most p0 = exp(b^2/2)/sqrt(2 pi), and |Phi(-sin)| at most
+    # 1 + b p0. Hence |dS/dtheta| <= exp(c - 1)/(2 pi) + 2 c p0 (1 + b p0) =: D. S is a probability on [0, pi], and no
+    # point of the discs around [0, 4] is farther than 3 from there: |S| <= 1 + 3 D, dK/dtheta = -sin exp(1 + cos) S.
     c, b = arb(1).cosh(), arb(1).sinh()
     p0 = (b * b / 2).exp() / (2 * arb.pi()).sqrt()
     D = (c - 1).exp() / (2 * arb.pi()) + 2 * c * p0 * (1 + b * p0)
-    return arb(1), c * (1 + c).exp() * (1 + 2 * D)
+    return arb(1), c * (1 + c).exp() * (1 + 3 * D)
 
 
 @lru_cache(maxsize=1)
