@@ -38,6 +38,7 @@ FLOORS = {
     "widths": 8,
     "constants": 9,
     "guarantees": 10,
+    "certificates": 8,
 }
 
 

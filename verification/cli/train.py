@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from .common import atomic, check_output, console, data_options, output_options, stages, write_json
-from .text import count, number
+from .text import count, number, rounded_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from jacspec import Guarantee, Trajectory
+    from jacspec.certificates import Certificate
     from jacspec.data import Dataset
     from jacspec.training import State
 
 #: Points of the curves in JSON.
 _CURVE = 1000
+#: How often a run that is to stop by a certificate looks whether there is one.
+_LOOKS = 100
 
 
 @click.command(epilog="Example:  jacspec train sphere:n=50,d=20 -a softplus --width 100 --plot run.png")
@@ -39,6 +43,7 @@ _CURVE = 1000
 @click.option("--eta-bar", type=float, default=1.0, show_default=True, help="Share of the automatic step size.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Samples of a step of SGD.")
 @click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True)
+@click.option("--stop", type=click.Choice(["certified"]), help="Stop when zero loss nearby is proved.")
 @click.option("--checkpoints", type=int, default=8, show_default=True, help="How often to look at J's spectrum.")
 @click.option("--bounds/--no-bounds", default=True, help="Whether to compute what the theorems promise.")
 @click.option("--nu", type=float, default=2.0, show_default=True, help="SGD's theorems fail with 1/nu more.")
@@ -61,6 +66,7 @@ def train(
     eta_bar: float,
     batch: int,
     dtype: str,
+    stop: str | None,
     checkpoints: int,
     bounds: bool,
     nu: float,
@@ -96,6 +102,12 @@ def train(
     check_real("--tolerance", tolerance, at_least=0, below=1)
     check_real("--nu", nu, above=1)
     size = _step_size(eta)
+    if stop is not None:
+        if trains != "hidden":
+            raise InputError("--stop", repr(stop), "--trains hidden: certificates speak of the hidden weights")
+        if click.get_current_context().get_parameter_source("tolerance") is ParameterSource.DEFAULT:
+            tolerance = 0.0  # or the run would end before there is anything to prove
+        checkpoints = max(checkpoints, _LOOKS)
 
     with stages(quiet or as_json) as say:
         import jacspec
@@ -108,7 +120,11 @@ def train(
         assert loaded.y is not None
         net = jacspec.ShallowNet.initialize(k, loaded.d, phi, y=loaded.y, seed=seed)
         say("step size, and kernels where they are new")
-    marks = _marks(checkpoints, steps)
+    marks, rule = _marks(checkpoints, steps), None
+    if stop is not None:
+        from jacspec.certificates import stop_when_certified
+
+        rule = stop_when_certified(loaded.X, loaded.y)
     with _progress(quiet or as_json) as report:
         run = jacspec.train(
             net,
@@ -125,6 +141,7 @@ def train(
             every=_every(algorithm, loaded.n, batch, steps),
             checkpoints=marks,
             dtype=dtype,
+            stop=rule,
             progress=report,
         )
     if save is not None:
@@ -142,10 +159,15 @@ def train(
     if plot is not None:
         _draw(plot, run, promised, loaded, seed)
     if as_json:
-        write_json(_document(run, promised, loaded, seed), output)
+        document = _document(run, promised, loaded, seed)
+        if rule is not None:
+            document["certificate"] = None if rule.certificate is None else rule.certificate.to_json()
+        write_json(document, output)
     else:
         with console(output, no_color) as out:
             _print(out, run, promised, loaded, drawn)
+            if rule is not None:
+                _print_certificate(out, rule.certificate)
             if save is not None:
                 out.print(f"Saved to {save}.", markup=False)
             if plot is not None:
@@ -286,6 +308,18 @@ def _print(out: Console, run: Trajectory, promised: Sequence[Guarantee], data: D
     out.print(grid)
     if promised:
         _print_promises(out, run, promised)
+
+
+def _print_certificate(out: Console, c: Certificate | None) -> None:
+    """The certificate that stopped the run, or why there is none."""
+    if c is None:
+        out.print("not certified: 2 L ||r|| stayed far above sigma_min(J)^2 at every look", markup=False)
+    elif c.certified:
+        assert c.distance is not None
+        within = rounded_up(c.distance, 6)
+        out.print(f"certified ({c.method}): zero loss is attained within {within} of the weights", markup=False)
+    else:
+        out.print(f"not certified at the last look: {c.reason}", markup=False)
 
 
 def _print_promises(out: Console, run: Trajectory, promised: Sequence[Guarantee]) -> None:
