@@ -89,7 +89,8 @@ def phi_enclosure(activation: str | Activation, z: ArrayLike, z_radius: ArrayLik
 def phi_ball(activation: str | Activation, x: Any) -> tuple[Any, Any]:
     """phi and phi' on a real ball (flint.arb), in ball arithmetic at flint's current precision.
 
-    Where the ball touches a jump of phi', the hull of both sides.
+    Where the ball touches a jump of phi', the hull of both sides. An indeterminate ball (nan) where an intermediate
+    result overflows even flint, for arguments beyond 1e18 or so.
 
     Raises
     ------

@@ -146,8 +146,9 @@ def _silu_far(L: Ball) -> Sides:
 
 
 def _erf_far(L: Ball) -> Sides:
-    square = (-L * L).exp()  # erfc a <= exp(-a^2)/(a sqrt pi), 2/sqrt(pi) < 2
-    return (0, -1, square, 0, 2 * square), (0, 1, square, 0, 2 * square)
+    square = (-L * L).exp()
+    bound, slope = square / (L * arb.pi().sqrt()), 2 * square / arb.pi().sqrt()  # erfc a <= exp(-a^2)/(a sqrt pi)
+    return (0, -1, bound, 0, slope), (0, 1, bound, 0, slope)
 
 
 def _gelu_far(L: Ball) -> Sides:
