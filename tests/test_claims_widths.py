@@ -7,11 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jacspec.widths import width_rows
 from verification.claim import Verdict
 from verification.claims import load
+from verification.claims import theorem_gd_relu as relu
+from verification.claims import theorem_gd_smooth as smooth
 from verification.claims import theorem_output_layer as output
 from verification.instances import build_initialization
 from verification.verify import Options, verify_claim
+from verification.width_theorems import constants, options
 
 SUPPORTED = ("theorem-gd-smooth", "theorem-sgd-smooth", "theorem-output-layer")
 SLUGS = ("theorem-gd-smooth", "theorem-gd-relu", "theorem-sgd-smooth", "theorem-output-layer")
@@ -30,10 +34,44 @@ def test_every_variant_is_supported_and_reproducible(slug: str) -> None:
     assert replace(verify_claim(claim, options), seconds=0) == replace(report, seconds=0)
 
 
-def test_relu_asks_for_a_width_that_cannot_be_had_and_says_which() -> None:
+def test_relu_asks_for_a_width_that_cannot_be_had_but_in_its_sharp_form() -> None:
     report = verify_claim(load("theorem-gd-relu"), Options(claims=28))
-    assert {v.verdict for v in report.variants} == {Verdict.VACUOUS}
-    assert all("asks for width k = " in v.reason and "and k is" in v.reason for v in report.variants)
+    for v in report.variants:
+        if v.name.startswith("sharp"):
+            assert v.verdict is Verdict.SUPPORTED
+            assert v.failures == 0
+            assert v.decided > 0
+        else:
+            assert v.verdict is Verdict.VACUOUS
+    problem = build_initialization(
+        {"n": 4, "d": 4, "rows": "orthogonal", "phi": "relu", "k": 400, "delta": 1.2}
+    ).problem
+    for sentence in load("theorem-gd-relu").failure(problem).values():
+        assert "asks for width k = " in sentence
+        assert "and k is 400" in sentence
+
+
+def test_the_sharp_promise_of_relu_by_hand() -> None:
+    """Orthonormal rows, Sigma = I/2, ||X|| = 1: step size, rate and path of one step size, not of its square."""
+    spec = {"n": 2, "d": 2, "rows": "orthogonal", "phi": "relu", "k": 2_000_000, "chance": 0.9, "eta_bar": 0.5}
+    problem = build_initialization({**spec, "scale": 3.0}).problem
+    p = relu.promise(problem, "sharp")
+    asked = {(r.claim, r.variant): r for r in width_rows(constants(problem), options(problem))}
+    chosen = asked["theorem-gd-relu", "sharp"].assumes
+    eps, sigma = chosen["eps"], 3 * np.sqrt(0.5 * (1 - chosen["eps_c"]))
+    assert p.eta == pytest.approx(0.5 / (2 * 9), rel=1e-6)
+    assert p.rate == pytest.approx(p.eta * sigma**2 / 2 * (1 - eps**2 - eps**2 / 0.75), rel=1e-6)
+    assert p.path == pytest.approx(1 / (sigma * (np.sqrt(0.75 * (1 - eps**2)) - eps)), rel=1e-6)
+    assert p.failure == pytest.approx(0.9)
+
+
+def test_steps_beyond_a_form_are_refused() -> None:
+    spec = {"n": 2, "d": 2, "rows": "orthogonal", "phi": "linear", "k": 10**6, "chance": 0.3, "delta": 2.0}
+    problem = build_initialization({**spec, "eta_bar": 1.5}).problem
+    assert "exceeds 1/(2 beta^2)" in smooth.promise(problem, "explicit")
+    p = smooth.promise(problem, "sharp")
+    assert p.eta == pytest.approx(0.75, rel=1e-6)
+    assert "exceeds 1/beta^2" in smooth.promise(build_initialization({**spec, "eta_bar": 2.1}).problem, "sharp")
 
 
 @pytest.mark.parametrize(("slug", "name"), MUTANTS)

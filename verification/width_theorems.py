@@ -113,6 +113,8 @@ def refusal(problem: Instance, claim: str, variant: str) -> str | None:
     asked, k = row(problem, claim, variant), int(problem.spec["k"])
     if asked.k is None:
         return asked.reason or "void"
+    if variant != "sharp" and options(problem).eta_bar > 1:
+        return f"eta = {options(problem).eta_bar:g}/(2 beta^2) exceeds 1/(2 beta^2)"
     return f"it asks for width k = {asked.k:,}, and k is {k:,}" if k < asked.k else None
 
 
@@ -148,12 +150,15 @@ def shorter(eta: float) -> float:
     return math.ldexp(math.floor(math.ldexp(mantissa, 24)), exponent - 24)
 
 
-def rescaled(problem: Instance, asked: WidthRow) -> tuple[float, float, float]:
-    """(step size, rate, failure probability) of a row that is about eta_bar = 1 and ``||y|| = sqrt(n)``, here."""
+def rescaled(problem: Instance, asked: WidthRow, *, of_the_spec: bool = False) -> tuple[float, float, float]:
+    """(step size, rate, failure probability) of a row that is about ``||y|| = sqrt(n)``, for the problem's y.
+
+    The row is about eta_bar = 1, and the problem about that of the spec; or both are (``of_the_spec``: sharp rows).
+    """
     assert asked.step_size is not None
     assert asked.rate is not None
     assert asked.failure_probability is not None
-    eta_bar = options(problem).eta_bar
+    eta_bar = 1.0 if of_the_spec else options(problem).eta_bar
     eta = shorter(eta_bar * asked.step_size / scale(problem) ** 2)
     return eta, eta_bar * asked.rate * SAFE, asked.failure_probability / SAFE
 

@@ -276,6 +276,8 @@ def relu_split(eta_bar: float) -> tuple[float, float]:
 
 def _gd_relu_sharp(p: Problem, o: Options) -> WidthRow:
     need_lambda(p.hidden.smallest, "lambda(X)")
+    if o.eta_bar > 1:
+        raise Void(f"eta = {o.eta_bar:.3g}/(2 beta^2) exceeds 1/(2 beta^2)")
     tails = Tails.of(p)
     eps, b = relu_split(o.eta_bar)
 

@@ -27,22 +27,29 @@ if TYPE_CHECKING:
 
 SLUG = "theorem-gd-relu"
 FORMS = ("paper", "explicit", "sharp")
+#: Widest network on which false neighbours are looked for.
+_NARROW = 4000
 
 
 def promise(problem: Instance, form: str, *, at_any_width: bool = False) -> Promise | str:
     """What a form promises at the problem's width, or the sentence that says why it promises nothing.
 
-    `at_any_width` is for the false neighbours: no width that fits into memory is enough for the theorem.
+    `at_any_width` is for the false neighbours, at widths where 60 digits cost little; none is enough for the theorem.
     """
 
     def compute() -> Promise | str:
         asked, why = row(problem, SLUG, form), refusal(problem, SLUG, form)
+        if at_any_width and int(problem.spec["k"]) > _NARROW:
+            return f"false neighbours are asked for k <= {_NARROW} only"
         if why is not None and (asked.k is None or not at_any_width):
             return why
         p, s = constants(problem), scale(problem)
+        if form == "sharp":
+            eta, rate, failure = rescaled(problem, asked, of_the_spec=True)
+            sigma = bounds.initial_sigma_min(asked.assumes["eps_c"], s, p.hidden.smallest.lower) * SAFE
+            path = bounds.gd_perturbation_path_sharp(1.0, asked.assumes["b"], sigma) / SAFE
+            return Promise(failure, eta, rate, path=path)
         eta, rate, failure = rescaled(problem, asked)
-        if form == "sharp":  # its row is about the step size of the spec already
-            return Promise(failure, eta, rate / float(problem.spec.get("eta_bar", 1.0)))
         lam = p.hidden.smallest
         if form == "paper":
             lam = bounds.relu_hermite_lower(p.spectrum.khatri_rao_sigma_min)
@@ -69,17 +76,16 @@ def sides(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
         p = promise(instance.problem, form)
         if not isinstance(p, str):
             found = kept(instance, m, p)
-            parts = ("rate",) if form == "sharp" else ("rate", "path")
-            out |= {f"{form}, {part}": found[part] for part in parts}
+            out |= {f"{form}, {part}": found[part] for part in ("rate", "path")}
     return out
 
 
 # -- false neighbours -----------------------------------------------------------------------------------------------
 
 
-def _of(sides: Altered, name: str, why: str) -> Mutant:
-    """A mutant that makes the explicit promise at any width, altered."""
-    return altered(lambda problem: promise(problem, "explicit", at_any_width=True), sides, name, why)
+def _of(sides: Altered, name: str, why: str, form: str = "explicit") -> Mutant:
+    """A mutant that makes a form's promise at any width, altered."""
+    return altered(lambda problem: promise(problem, form, at_any_width=True), sides, name, why)
 
 
 def _largest_eigenvalue(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
@@ -91,7 +97,7 @@ def _largest_eigenvalue(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
 
 
 def specs() -> SearchStrategy[Spec]:
-    """Well separated rows; the widths asked for are out of reach all the same."""
+    """Well separated rows; at these widths nothing is promised all the same."""
     from hypothesis import strategies as st
 
     return st.fixed_dictionaries(
@@ -108,6 +114,10 @@ def specs() -> SearchStrategy[Spec]:
         }
     )
 
+
+_WIDE: dict[str, int | float | str] = {
+    "d": 2, "rows": "orthogonal", "phi": "relu", "form": "sharp", "widest": 2e6, "steps": 3
+}  # fmt: skip
 
 CLAIM = Claim(
     id=SLUG,
@@ -131,6 +141,11 @@ CLAIM = Claim(
         Variant("explicit, rate", r"k \ge 4.6 \cdot 10^8 (2+\delta)^2 n \|X\|^6/\lambda(X)^4"),
         Variant("explicit, path", r"\sum_t \|W_{t+1} - W_t\|_F \le 5 \|r_0\|/(2 \sigma_0)"),
         Variant("sharp, rate", r"k \ge 17.19 n \|X\|^6 \rho^2/(\epsilon^6 b^2 (1-\epsilon_c)^4 \lambda(X)^4)"),
+        Variant(
+            "sharp, path",
+            r"s_t \le \|r_0\|/(b \sigma_0),\ b = \sqrt{(1-\epsilon^2)(1-\eta\beta^2)} - \epsilon,\ "
+            r"\sigma_0^2 = (1-\epsilon_c) \lambda(X) \|y\|^2/n",
+        ),
     ),
     sides=sides,
     failure=failure,
@@ -140,21 +155,26 @@ CLAIM = Claim(
         _of(_largest_eigenvalue, "largest-eigenvalue", "||Sigma(X)|| for lambda(X) in the rate"),
         _of(path_times(0.2), "path-of-a-straight-line", "||r_0||/(2 sigma_0) for the path 5||r_0||/(2 sigma_0)"),
         _of(step_times(16.0), "step-times-16", "eta = 8/beta^2, sixteen times what is allowed"),
+        _of(rate_times(6.0), "sharp-six-times", "six times the sharp rate: more than eta sigma_0^2", "sharp"),
     ),
     extremal=(
-        # Orthonormal rows: the narrowest of widths, and still out of reach.
+        # Orthonormal rows, a likely failure, short steps: a million units are enough for the sharp form.
+        {**_WIDE, "n": 2, "chance": 0.9, "eta_bar": 0.5},
+        {**_WIDE, "n": 1, "chance": 0.5, "eta_bar": 0.1},
+        # For the other forms they are the narrowest of widths, and still out of reach.
         {"n": 4, "d": 4, "rows": "orthogonal", "phi": "relu", "k": 400, "delta": 1.2},
         # Two rows at an angle, and labels where it is slowest.
         {"n": 6, "d": 4, "rows": "clusters", "angle": 0.4, "phi": "relu", "k": 400, "y": "bottom", "delta": 2.0},
         # Five rows in the plane and two units: four weights cannot fit five labels.
         {"n": 5, "d": 2, "rows": "arc", "angle": 1.2566370614359172, "phi": "relu", "k": 2, "steps": 200, "delta": 2.5},
     ),
-    floor=0.0,  # nothing is promised at a width that fits into memory: the claim is void, with the width it asks for
+    floor=0.0,  # nothing is promised at the widths that are drawn: the claim is void, with the width it asks for
     proof=(
         "sigma_min(J(W_0)) by matrix Chernoff; in the ball of radius R = 5||r_0||/(2 sigma_0) at most "
         "3 (2/pi)^{1/3} (kR)^{2/3} units change sign at any x_i (`relu-small-preactivations`), so J moves by at most "
         "||v||_inf ||X|| times the root of that (`relu-jacobian-perturbation`), at most sigma_0/8 when k is large "
-        "enough; then `gd-perturbation`."
+        "enough; then `gd-perturbation`. Sharp: the same with R = ||r_0||/(b sigma_0), jumps up to eps sigma_0 and the "
+        "sharp form of `gd-perturbation`; eps makes eps^3 b largest."
     ),
 )
 
