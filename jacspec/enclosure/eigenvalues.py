@@ -220,7 +220,7 @@ def _interval(ball: SymmetricBall, gap: float) -> tuple[float, float, str]:
     better = ball.refine().rescaled() if ball.refine is not None and n <= REFINED_ROWS else ball
     error = better.error_bound
     # Only the error of the data is left after refinement; it must be smaller than what one has.
-    if n <= REFINED_ROWS and 4 * error < upper - lower and _same_scale(ball, better):
+    if n <= REFINED_ROWS and upper > 0 and 4 * error < upper - lower and ball.exponent == better.exponent:
         found = inverse_factor_bounds(better.mid, better.low, min(gap / 8, 1e-6))
         if found is not None:
             found = down(found[0] - error), up(found[1] + error)
@@ -232,10 +232,6 @@ def _interval(ball: SymmetricBall, gap: float) -> tuple[float, float, str]:
         if exactly is not None:
             lower, upper, note = max(lower, exactly[0]), min(upper, exactly[1]), "ball arithmetic"
     return lower, upper, note
-
-
-def _same_scale(a: SymmetricBall, b: SymmetricBall) -> bool:
-    return a.exponent == b.exponent
 
 
 def _narrow(lower: float, upper: float, gap: float) -> bool:

@@ -20,7 +20,7 @@ from ..rounding import Estimate
 __all__ = [
     *("FLOOR", "TINY", "Floats"),
     *("absolute_product", "collatz_wielandt", "down", "grown", "largest", "norm_bound", "row_norms", "scaled", "up"),
-    *("scaled_estimate", "spectral_norm_bound", "two_product", "two_sum", "unit_scale"),
+    *("scaled_bounds", "scaled_estimate", "spectral_norm_bound", "two_product", "two_sum", "unit_scale"),
 ]
 
 Floats = NDArray[np.float64]
@@ -77,8 +77,13 @@ def scaled_estimate(estimate: Estimate, exponent: int) -> Estimate:
     """``2^exponent`` times an estimate, outward where it under- or overflows."""
     if exponent == 0 or estimate.exact_zero or not estimate.finite:
         return estimate
-    lower, upper = _ldexp(estimate.lower, exponent, down), _ldexp(estimate.upper, exponent, up)
+    lower, upper = scaled_bounds(estimate.lower, estimate.upper, exponent)
     return Estimate.from_bounds(lower, upper, estimate.rigorous, estimate.note)
+
+
+def scaled_bounds(lower: float, upper: float, exponent: int) -> tuple[float, float]:
+    """``2^exponent`` times an interval, outward."""
+    return _ldexp(lower, exponent, down), _ldexp(upper, exponent, up)
 
 
 def _ldexp(x: float, exponent: int, outward: Callable[[float], float]) -> float:

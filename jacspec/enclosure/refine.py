@@ -1,9 +1,9 @@
 r"""Tiny eigenvalues: an inverse factor, judged by a residual in twice the working precision (numerics A.6).
 
-With any M, ``||M^T K M - I|| <= eps < 1`` means ``(1 - eps) (M M^T)^-1 <= K <= (1 + eps) (M M^T)^-1`` in the order of
-symmetric matrices, so ``lambda_min(K)`` lies in ``[(1 - eps), (1 + eps)] / lambda_max(M M^T)``. An M in plain float64
-serves up to condition numbers far beyond 1e16: its rounding enters as ``u sqrt(kappa)`` only; it is the residual that
-needs more digits.
+With any square M, ``M^T K M = I + D`` with ``||D|| <= eps < 1`` makes K definite, and ``K^-1 = M (I + D)^-1 M^T``, so
+``lambda_min(K)^(-1/2) = ||M (I + D)^(-1/2)||``, where ``(I + D)^(-1/2)`` is ``I - D/2`` up to
+``3/8 eps^2 / (1 - eps)``. An M in plain float64 serves up to condition numbers far beyond 1e16: its rounding enters D
+as ``u sqrt(kappa)`` only, and the result as the square of that; it is the residual D that needs more digits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import scipy.linalg as sla
 
 from ..rounding import UNIT_ROUNDOFF, gamma
 from .exact_products import product
-from .outward import Floats, down, grown, largest, norm_bound, row_norms, scaled, unit_scale, up
+from .outward import Floats, down, grown, largest, norm_bound, row_norms, scaled, scaled_bounds, unit_scale, up
 
 __all__ = ["congruence", "inverse_factor_bounds"]
 
@@ -76,18 +76,15 @@ def inverse_factor_bounds(high: Floats, low: Floats | None, tolerance: float) ->
         With its largest entry near 1.
     low : (n, n) float64, symmetric, or None
     tolerance : float
-        The iteration stops once eps is below.
+        Relative width to aim at: the iteration stops once eps^2 is below.
 
     Returns
     -------
     (lower, upper), or None
     """
-    from .balls import gram
-    from .eigenvalues import largest_eigenvalue
-
     n = high.shape[0]
     M = _start(high)
-    best: tuple[float, Floats] | None = None
+    best: tuple[float, float, Floats, Floats] | None = None
     for _ in range(_MOST_STEPS):
         e = unit_scale(largest(M))
         if abs(e) > 90:
@@ -97,9 +94,10 @@ def inverse_factor_bounds(high: Floats, low: Floats | None, tolerance: float) ->
         if not (np.isfinite(D).all() and math.isfinite(error)):
             return None
         eps = up(float(grown(np.abs(D).sum(axis=1).max(), n + 2)) + error)
+        stuck = best is not None and eps > 0.1 * best[0]  # u sqrt(kappa), the rounding of M itself, is reached
         if best is None or eps < best[0]:
-            best = eps, M
-        if eps <= max(tolerance, 2 * error) or error > 0.5:
+            best = eps, error, D, M
+        if eps <= max(math.sqrt(tolerance), 2 * error) or error > 0.5 or stuck:
             break
         S = D.copy()
         S[np.diag_indices(n)] += 1.0
@@ -112,9 +110,23 @@ def inverse_factor_bounds(high: Floats, low: Floats | None, tolerance: float) ->
             return None
     if best is None or best[0] >= 0.99:
         return None
-    eps, M = best
-    square = largest_eigenvalue(gram(M), gap=1e-6)
-    if not square.lower > 0:
+    return _from_residual(*best)
+
+
+def _from_residual(eps: float, error: float, D: Floats, M: Floats) -> tuple[float, float] | None:
+    """Bounds of ``||M (I + D*)^(-1/2)||^-2`` for all symmetric D* within `error` of D and eps of zero."""
+    from .singular import spectral_norm
+
+    n = M.shape[0]
+    e = unit_scale(largest(M))
+    M = scaled(M, -e)
+    N = M - M @ (0.5 * D)
+    size, tilt = norm_bound(M.ravel()), norm_bound(D.ravel())
+    # a product of n terms, the difference, and what the first-order formula leaves out
+    rounding = 0.5 * gamma(n) * size * tilt + 2 * UNIT_ROUNDOFF * norm_bound(N.ravel())
+    distance = float(grown(size * (0.375 * eps**2 / (1 - eps) + 0.5 * error) + rounding, 12))
+    root = spectral_norm(N, gap=1e-6)
+    low, high = down(root.lower - distance), up(root.upper + distance)
+    if not 0 < low <= high < 2.0**400:
         return None
-    lower = down(down(1.0 - eps) / square.upper)
-    return lower, up(up(1.0 + eps) / square.lower)
+    return scaled_bounds(down(1.0 / up(high * high)), up(1.0 / down(low * low)), -2 * e)

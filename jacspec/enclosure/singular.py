@@ -38,7 +38,8 @@ def _root(eigenvalue: Estimate, exponent: int) -> Estimate:
 
 def _unit(S: SymmetricBall) -> SymmetricBall:
     """The ball without its power of two, which would over- or underflow before the root is taken."""
-    return replace(S, exponent=0)
+    again = S.refine
+    return replace(S, exponent=0, refine=None if again is None else lambda: _unit(again()))
 
 
 def _moved(sigma: Estimate, distance: float) -> Estimate:
