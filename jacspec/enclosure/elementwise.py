@@ -9,17 +9,19 @@ absolute. `phi_ball` is the slow second opinion, in ball arithmetic throughout.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import InputError
-from .._jit import run_blocks
+from .._jit import FLOAT, IN1, INTEGER, OUT1, kernel, run_blocks
 from ..activations import Activation
 from ..activations import activation as look_up
 from ..elementwise.trigonometric import HALF_PI_1, HALF_PI_2, HALF_PI_3
 from ..rounding import UNIT_ROUNDOFF
+from .taylor import INFLATE, TINY, evaluate, table, upper
 
 __all__ = ["phi_ball", "phi_enclosure"]
 
@@ -162,29 +164,15 @@ def _radius(value: ArrayLike, x: Floats) -> Floats:
 # -- smooth families ------------------------------------------------------------------------------------------------
 
 
-def _by_table(chosen: Activation, x: Floats, r: Floats | None) -> Enclosure:
-    from .taylor import evaluate, table
-
-    found = table(chosen.family)
+def _in_pieces(work: Callable[..., None], x: Floats, r: Floats | None) -> Enclosure:
+    """Run ``work(z, radius, whether there is one, the four outputs)`` on pieces of flat arrays, in threads."""
     flat = x.reshape(-1)
     radius = np.zeros(0) if r is None else r.reshape(-1)
-    B1, B2 = chosen.B1.upper, chosen.B2.upper
-    out = tuple(np.empty(flat.shape) for _ in range(4))
+    out = [np.empty(flat.shape) for _ in range(4)]
 
     def piece(start: int, stop: int) -> None:
         part = slice(start, stop)
-        evaluate(
-            flat[part],
-            radius if r is None else radius[part],
-            0 if r is None else 1,
-            found.coefficients,
-            found.radii,
-            found.far,
-            found.ends,
-            B1,
-            B2,
-            *(array[part] for array in out),
-        )
+        work(flat[part], radius[part], int(r is not None), [array[part] for array in out])
 
     if flat.size:
         run_blocks(piece, flat.size, _PIECE)
@@ -192,10 +180,18 @@ def _by_table(chosen: Activation, x: Floats, r: Floats | None) -> Enclosure:
     return a, b, c, d
 
 
+def _by_table(chosen: Activation, x: Floats, r: Floats | None) -> Enclosure:
+    t = table(chosen.family)
+    B1, B2 = chosen.B1.upper, chosen.B2.upper
+
+    def work(z: Floats, radius: Floats, given: int, out: list[Floats]) -> None:
+        evaluate(z, radius, given, t.coefficients, t.radii, t.far, t.ends, B1, B2, *out)
+
+    return _in_pieces(work, x, r)
+
+
 def _upward(*terms: Floats | float) -> Floats:
     """A sum of nonnegative numbers, enlarged so that it holds in spite of rounding and underflow."""
-    from .taylor import INFLATE, TINY
-
     total: Any = 0.0
     for term in terms:
         total = total + term
@@ -236,7 +232,6 @@ def _sin_far(x: Floats) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
     from flint import arb
 
     from ..hermite.ball import precision
-    from .taylor import upper
 
     found = np.empty((2, 2, x.size))
     with precision(1200):
@@ -276,29 +271,42 @@ def _arctan_far(chosen: Activation, inverse: Floats, x: Floats) -> tuple[Floats,
 # -- algebraic families ---------------------------------------------------------------------------------------------
 
 
-def _leaky(chosen: Activation, x: Floats, r: Floats | None) -> Enclosure:
-    slope = dict(chosen.parameters).get("slope", 0.0)
-    from .taylor import TINY
-
-    reach = np.zeros_like(x) if r is None else r
-    right, left = x > reach, x < -reach  # the interval lies strictly on one side: comparisons are exact
+@kernel(IN1, IN1, INTEGER, FLOAT, OUT1, OUT1, OUT1, OUT1)
+def _leaky_pass(
+    z: Any, radius: Any, given: int, slope: float, phi: Any, phi_rad: Any, dphi: Any, dphi_rad: Any
+) -> None:
+    """phi = max(z, 0) + slope min(z, 0) and its derivative. Which side an interval lies on is a comparison: exact."""
     steep = max(1.0, abs(slope))
-    value = np.where(x > 0, x, slope * x if slope else 0.0)
-    # Exact at the right, and with slope 0 at the left too. At the kink a processor that flushes to zero may be at work.
+    # A product may underflow, and at the kink a processor may flush z to zero.
     least = TINY * steep
-    radius = np.where(right | (left & (slope == 0)), 0.0, least)
-    if slope:
-        radius = np.where(x < 0, _upward(UNIT_ROUNDOFF * np.abs(value)) + least, radius)
-    if r is not None:
-        moved = np.where(right, r, np.where(left, abs(slope) * r, steep * r))
-        radius = np.where((r > 0) & ((slope != 0) | ~left), _upward(radius, moved) + least, radius)
-    _overflow(value, radius)
-    middle, half = 0.5 * (slope + 1), 0.5 * abs(1 - slope)
-    if slope:
-        half = float(_upward(half, 2 * UNIT_ROUNDOFF * steep))
-    sided = right | left
-    dphi = np.where(right, 1.0, np.where(left, slope, middle))
-    return value, radius, dphi, np.where(sided, 0.0, half)
+    middle, half = 0.5 * (slope + 1.0), 0.5 * abs(1.0 - slope)
+    if slope != 0.0:
+        half = (half + 2.0 * UNIT_ROUNDOFF * steep) * INFLATE
+    for i in range(z.shape[0]):
+        x = z[i]
+        r = radius[i] if given else 0.0
+        value = x if x > 0.0 else (slope * x if slope != 0.0 else 0.0)
+        if x > r:
+            phi_rad[i] = r
+            dphi[i] = 1.0
+            dphi_rad[i] = 0.0
+        elif x < -r:
+            phi_rad[i] = (UNIT_ROUNDOFF * abs(value) + abs(slope) * r) * INFLATE + least if slope != 0.0 else 0.0
+            dphi[i] = slope
+            dphi_rad[i] = 0.0
+        else:
+            phi_rad[i] = (UNIT_ROUNDOFF * abs(value) + steep * r) * INFLATE + least
+            dphi[i] = middle
+            dphi_rad[i] = half
+        if abs(value) == np.inf:  # overflow: nothing is known
+            value = 0.0
+            phi_rad[i] = np.inf
+        phi[i] = value
+
+
+def _leaky(chosen: Activation, x: Floats, r: Floats | None) -> Enclosure:
+    slope = float(dict(chosen.parameters).get("slope", 0.0))
+    return _in_pieces(lambda z, radius, given, out: _leaky_pass(z, radius, given, slope, *out), x, r)
 
 
 def _overflow(value: Floats, radius: Floats) -> None:

@@ -34,7 +34,7 @@ from ..elementwise.instructions import multiply_add
 from ..hermite.ball import precision
 from ..rounding import UNIT_ROUNDOFF, gamma
 
-__all__ = ["CELLS", "DEGREE", "INFLATE", "SOURCES", "TINY", "Source", "Table", "build", "evaluate", "table"]
+__all__ = ["CELLS", "DEGREE", "INFLATE", "SOURCES", "TINY", "Source", "Table", "build", "evaluate", "table", "upper"]
 
 Ball = Any
 Floats = NDArray[np.float64]
