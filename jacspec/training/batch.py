@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._checks import InputError, check_choice, check_int, check_matrix, check_real, check_vector
 from .._jit import run_tasks
+from .._native import aligned
 from ..elementwise import kernel_address
 from ..network import ShallowNet
 from ._lanes import LANES, ROWS, UNITS, lanes
@@ -84,8 +85,8 @@ class _Group:
         k += -k % UNITS
         padded = n + -n % ROWS
         self.rows = n
-        self.X, self.y = np.zeros((padded, d, LANES)), np.zeros((padded, LANES))
-        self.W, self.v, self.eta = np.zeros((k, d, LANES)), np.zeros((k, LANES)), np.zeros(LANES)
+        self.X, self.y = aligned((padded, d, LANES)), aligned((padded, LANES))
+        self.W, self.v, self.eta = aligned((k, d, LANES)), aligned((k, LANES)), np.zeros(LANES)
         self.limits = np.full((2, LANES), np.inf)
         self.active = np.zeros(LANES, dtype=np.int64)
         self.done = np.zeros(LANES, dtype=np.int64)
@@ -99,7 +100,7 @@ class _Group:
         block = max(ROWS, _BLOCK // (k * LANES) // ROWS * ROWS)
         block = min(padded, block)
         shape = (k, block, LANES)
-        self.work = (np.empty(shape), np.empty(shape), np.empty((k, d, LANES)), np.empty((padded, LANES)))
+        self.work = (aligned(shape), aligned(shape), aligned((k, d, LANES)), aligned((padded, LANES)))
         self.squares = np.zeros(LANES)
         self.curves: list[Floats] = []
         self._start(tolerance, norms)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._checks import check_memory
 from .._jit import serial_blas, threads
-from .._native import blas_address
+from .._native import aligned, blas_address
 from ..elementwise import kernel_address
 from ..network import ShallowNet
 from . import _descent
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 #: is not small, and does not grow with n.
 _BAND = 1 << 19
 #: Rows of a tile and units of a panel, at most.
-_TILE, _PANEL = 128, 256
+_TILE, _PANEL = 128, 512
 #: Multiplications of one step below which a second thread costs more than it brings.
 _SMALL = 100_000
 
@@ -80,12 +80,12 @@ class _Fused(Engine):
         needed = kind.itemsize * (band * (k + d) + 3 * k * d + self._workers * buffer)
         check_memory("training", needed, "use a smaller width")
         self._sizes = np.array([band, tile, panel, buffer, 1], dtype=np.int64)
-        self._D = np.empty(band * k, dtype=kind)
+        self._D = aligned(band * k, kind)
         self._work = (
             np.empty(n, dtype=kind),
             np.empty((band, d), dtype=kind),
-            np.empty(k * d, dtype=kind),
-            np.empty(self._workers * buffer, dtype=kind),
+            aligned(k * d, kind),
+            aligned(self._workers * buffer, kind),
             np.zeros((panels, 2)),
         )
         self._panel = panel
@@ -110,10 +110,13 @@ class _Fused(Engine):
         shared = (sync, self._calls, self._parameter, self._X, self._y, self._W, self._W0, self._v)
         rest = (real(self._problem.eta), self._limits, self._sizes, self._work, self._D, steps, out)
 
-        def work(me: int) -> None:
-            kernel(me, self._workers, *shared, *rest)
+        # Starting a thread takes as long as a few million multiplications.
+        workers = self._workers if self._X.size * len(self._v) * max(steps, 1) > 20 * _SMALL else 1
 
-        helpers = [Thread(target=work, args=(i,)) for i in range(1, self._workers)]
+        def work(me: int) -> None:
+            kernel(me, workers, *shared, *rest)
+
+        helpers = [Thread(target=work, args=(i,)) for i in range(1, workers)]
         with serial_blas:
             for helper in helpers:
                 helper.start()
