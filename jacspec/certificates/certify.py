@@ -186,9 +186,13 @@ def _unfit(net: ShallowNet, route: str) -> str | None:
 def _smooth(
     route: str, smoothness: Smoothness, at: Linearization, extremes: tuple[Estimate, Estimate], eta: float | None
 ) -> Evidence:
-    if route == "newton":
-        return newton(smoothness, at, extremes, smoothness.X)
-    return kantorovich(smoothness, at.residual_norm, extremes, eta)
+    try:
+        if route == "newton":
+            return newton(smoothness, at, extremes, smoothness.X)
+        return kantorovich(smoothness, at.residual_norm, extremes, eta)
+    except (ValueError, ZeroDivisionError) as error:  # intervals whose ends over- or underflowed
+        fields = {"residual": at.residual_norm, "sigma_min": extremes[0]}
+        return Evidence(fields, f"beyond the range of float64 ({error}); rescale y and v")
 
 
 def _hopeless(evidence: Evidence) -> bool:

@@ -67,13 +67,19 @@ def _silu_slope(z: Ball) -> Ball:
 
 
 def _silu_B1() -> Ball:
-    """silu' over an interval that holds the positive root of silu''.
+    """silu' over a tiny interval that holds the positive root of silu''.
 
     silu'(-z) = 1 - silu'(z), and z tanh(z/2) - 2 increases on z > 0: there is one maximum, near 2.3994.
     """
-    low, high = arb("2.39935728052"), arb("2.39935728053")
-    if not ((low * (low / 2).tanh() < 2) and (high * (high / 2).tanh() > 2)):
-        raise ArithmeticError("recheck: the maximum of silu' was not bracketed")
+    low, high = arb(2), arb(3)
+    for _ in range(100):
+        middle = ((low + high) / 2).mid()
+        if middle * (middle / 2).tanh() < 2:
+            low = middle
+        elif middle * (middle / 2).tanh() > 2:
+            high = middle
+        else:
+            break
     return _silu_slope(low.union(high))
 
 

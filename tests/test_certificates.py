@@ -1,0 +1,497 @@
+"""Certificates: never a false one, not vacuous where runs succeed, and every refusal with its reason."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mpmath import mpf
+
+from jacspec import InputError, ShallowNet, activation, train
+from jacspec.certificates import Certificate, certify, files, gauss_newton_polish, stop_when_certified
+from jacspec.certificates.least_change import smallest_turns, solved
+from jacspec.certificates.linearization import linearize, norm_bounds, precise_residual
+from jacspec.certificates.lipschitz import Smoothness
+from jacspec.rounding import Estimate
+from verification.arithmetic import Multiprecision
+
+SMOOTH = (
+    "softplus",
+    "tanh",
+    "sigmoid",
+    "erf",
+    "gelu",
+    "silu",
+    "elu",
+    "sin",
+    "arctan",
+    "gaussian",
+    "quadratic",
+    "linear",
+)
+
+
+def sphere(n: int, d: int, seed: int = 0) -> np.ndarray:
+    X = np.random.default_rng(seed).standard_normal((n, d))
+    return X / np.linalg.norm(X, axis=1)[:, None]
+
+
+def signs(n: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng([seed, 1]).choice([-1.0, 1.0], n)
+
+
+@cache
+def trained(
+    name: str, n: int, d: int, k: int, seed: int, steps: int = 100_000
+) -> tuple[ShallowNet, np.ndarray, np.ndarray]:
+    X, y = sphere(n, d, seed), signs(n, seed)
+    net = ShallowNet.initialize(k, d, name, y=y, seed=seed)
+    run = train(net, X, y, steps=steps, tolerance=1e-12, eta=0.01 if name == "quadratic" else "auto")
+    return run.end, X, y
+
+
+def near(
+    name: str, n: int = 6, d: int = 4, k: int = 8, seed: int = 0, size: float = 1e-6
+) -> tuple[ShallowNet, np.ndarray, np.ndarray]:
+    """A network and labels at the distance `size` from its outputs."""
+    X = sphere(n, d, seed)
+    rng = np.random.default_rng([seed, 2])
+    net = ShallowNet(rng.standard_normal((k, d)), rng.standard_normal(k), name)
+    u = rng.standard_normal(n)
+    return net, X, net(X) + size * u / np.linalg.norm(u)
+
+
+# -- where runs end -------------------------------------------------------------------------------------------------
+
+
+def test_softplus_is_certified_from_k_6_on_for_most_seeds() -> None:
+    verdicts = [certify(*trained("softplus", 40, 10, 6, seed)).certified for seed in range(6)]
+    assert sum(verdicts) >= 4
+
+
+@pytest.mark.parametrize("name", ["softplus", "tanh"])
+def test_wide_enough_runs_are_certified(name: str) -> None:
+    found = [certify(*trained(name, 40, 10, 20, seed)) for seed in range(4)]
+    assert sum(c.certified for c in found) >= 3  # tanh: one run of these is caught where sigma_min(J) is 0.003
+    for c in found:
+        assert c.method == "interpolation-certificate"
+        assert c.certified == (c.distance is not None)
+        assert c.distance is None or c.distance < 0.1
+
+
+def test_relu_is_certified_where_units_rest_next_to_their_kinks() -> None:
+    for seed in range(3):
+        found = certify(*trained("relu", 40, 10, 20, seed, 50_000))
+        assert found.certified, found.reason
+        assert found.units is not None
+        assert found.units.any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_initial_certificate(seed: int) -> None:
+    X, y = sphere(10, 20, seed), signs(10, seed)
+    net = ShallowNet.initialize(4000, 20, "softplus", y=y, seed=seed)
+    found = certify(net, X, y, weights="start")
+    assert found.certified
+    assert found.weights == "start"
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, "leaky_relu", "relu"])
+def test_every_activation_can_be_certified(name: str) -> None:
+    found = certify(*near(name, n=4, k=6, seed=3, size=1e-9))
+    assert found.certified, found.reason
+    assert found.distance is not None
+    assert found.distance < 1e-6
+
+
+# -- the numbers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["softplus", "tanh", "gelu", "elu", "arctan", "sin"])
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e5])
+def test_numbers_hold_the_truth(name: str, scale: float) -> None:
+    net, X, y = near(name, n=4, d=3, k=5, seed=1, size=1e-9)
+    net, y = ShallowNet(net.W, net.v * scale, name), y * scale
+    found = certify(net, X, y)
+    assert found.certified, found.reason
+    m = Multiprecision(60)
+    with m.working():
+        Xm, Wm, vm = m.matrix(X), m.matrix(net.W), m.matrix(net.v)
+        r = m.norm(m.evaluate(net.activation, "phi", Xm @ Wm.T) @ vm - m.matrix(y))
+        top, low = m.singular_values(m.jacobian(Xm, Wm, vm, net.activation))
+        assert found.residual is not None
+        assert found.sigma_min is not None
+        assert found.beta is not None
+        assert found.h is not None
+        assert found.lipschitz is not None
+        assert found.residual.contains(r)
+        assert found.sigma_min.contains(low)
+        assert found.beta.upper >= top
+        L = mpf(found.lipschitz.upper)
+        assert found.h.upper >= 2 * L * r / low**2
+        assert found.distance is not None
+        assert found.rate is not None
+        assert found.eta is not None
+        h = 2 * L * r / low**2
+        assert mpf(found.distance) >= 2 * r / (low * (1 + (1 - h) ** mpf(0.5)))
+        assert mpf(found.rate) <= mpf(found.eta) * low**2 * (1 - h)
+        assert mpf(found.eta) * mpf(found.beta.upper) ** 2 <= 1
+    assert found.sigma_min.relative_radius < 1e-6
+    assert found.residual.relative_radius < 1e-3
+
+
+def test_an_interpolator_is_where_the_certificate_says() -> None:
+    net, X, y = near("tanh", n=5, d=4, k=8, seed=2, size=1e-2)
+    found = certify(net, X, y)
+    assert found.certified
+    end = gauss_newton_polish(net, X, y, 30)
+    assert np.linalg.norm(end.residual(X, y)) < 1e-13
+    assert found.distance is not None
+    assert np.linalg.norm(end.W - net.W) <= found.distance
+
+
+def test_gradient_descent_keeps_the_promise() -> None:
+    net, X, y = near("softplus", n=5, d=4, k=8, seed=2, size=3e-2)
+    found = certify(net, X, y)
+    assert found.certified
+    assert found.eta is not None
+    assert found.rate is not None
+    assert found.distance is not None
+    run = train(net, X, y, steps=300, eta=found.eta)
+    norms = run.residual_norms[run.residual_norms > 1e-12]
+    assert np.all(norms[1:] <= (1 - found.rate) * norms[:-1] * (1 + 1e-12))
+    assert run.path_lengths[-1] <= found.distance
+
+
+def test_lipschitz_bound_is_above_what_is_seen_and_below_the_norm() -> None:
+    X = sphere(30, 6, 4) * np.random.default_rng(1).uniform(0.5, 2.0, 30)[:, None]
+    net = ShallowNet(np.ones((3, 6)), [1.0, -2.0, 0.5], "softplus")
+    s = Smoothness(net, X)
+    w = np.random.default_rng(2).standard_normal((6, 500))
+    for _ in range(50):
+        w = X.T @ (X @ w) ** 3
+        w /= np.linalg.norm(w, axis=0)
+    seen = math.sqrt(float(np.max(np.sum((X @ w) ** 4, axis=0))))
+    assert seen <= s.two_to_four_squared.upper < (s.X_norm * s.row_norm).upper
+    assert s.lipschitz.contains(0.25 * 2.0 * s.two_to_four_squared.value)
+    assert s.two_to_four_squared.rigorous
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, "relu", "leaky_relu"])
+def test_residual_in_both_arithmetics(name: str) -> None:
+    net, X, y = near(name, size=1e-3)
+    at, precise = linearize(net, X, y), precise_residual(net, X, y)
+    assert precise is not None
+    mid, radius = precise
+    # One ball inside the other, and narrower.
+    assert np.all(np.abs(mid - at.residual) <= at.residual_radius + radius)
+    assert np.all(radius < 1e-16)
+    assert np.all(radius <= at.residual_radius)
+
+
+def test_norm_bounds() -> None:
+    e = norm_bounds(np.array([3.0, -4.0]), np.array([0.5, 0.0]))
+    assert e.contains(math.hypot(2.5, 4.0))
+    assert e.contains(math.hypot(3.5, 4.0))
+    assert norm_bounds(np.zeros(3)).exact_zero
+    tiny = norm_bounds(np.full(4, 1e-310))
+    assert tiny.contains(2e-310)
+    assert norm_bounds(np.full(4, 1e300)).contains(2e300)
+    assert norm_bounds(np.array([math.inf])).value == math.inf
+
+
+# -- refusals -------------------------------------------------------------------------------------------------------
+
+
+def refused(found: Certificate, *words: str) -> None:
+    assert found.verdict == "NOT CERTIFIED"
+    assert found.reason
+    assert found.distance is None
+    for word in words:
+        assert word in found.reason, found.reason
+
+
+@pytest.mark.parametrize("share", [0.9999, 1.0001])
+def test_the_residual_decides_at_h_equal_1(share: float) -> None:
+    net, X, _ = near("softplus", seed=5)
+    s = certify(net, X, net(X) + 1e-9)
+    assert s.sigma_min is not None
+    assert s.lipschitz is not None
+    size = share * s.sigma_min.value**2 / (2 * s.lipschitz.value)
+    u = np.random.default_rng(0).standard_normal(len(X))
+    found = certify(net, X, net(X) + size * u / np.linalg.norm(u), method="kantorovich")
+    assert found.certified == (share < 1)
+    if share > 1:
+        refused(found, "h = 1.0001", "train on until")
+
+
+def test_a_residual_just_too_large_for_newton() -> None:
+    net, X, _ = near("softplus", seed=5)
+    u = np.random.default_rng(0).standard_normal(len(X))
+    low, high = 1e-6, 1e6
+    for _ in range(60):
+        mid = math.sqrt(low * high)
+        low, high = (mid, high) if certify(net, X, net(X) + mid * u, method="newton").certified else (low, mid)
+    refused(certify(net, X, net(X) + 1.001 * high * u, method="newton"), "J^+")
+    found = certify(net, X, net(X) + 0.999 * low * u)
+    assert found.method == "newton-certificate"  # never weaker, and existence only
+    assert found.rate is None
+    assert found.h is not None
+    assert found.h.upper <= 1
+
+
+def test_sigma_min_just_too_small() -> None:
+    net, X, _ = near("softplus", n=3, d=3, k=4, seed=6)
+    for angle, certified in ((1e-3, True), (1e-13, False)):
+        turned = X.copy()
+        turned[1] = X[0] + angle * X[2]
+        found = certify(net, turned, net(turned) + 1e-10)
+        assert found.certified == certified, found.reason
+
+
+def test_too_few_weights() -> None:
+    X, y = sphere(7, 3), signs(7)
+    refused(certify(ShallowNet.initialize(2, 3, "softplus", y=y), X, y), "k d = 2 * 3 = 6 is less than n = 7")
+
+
+def test_repeated_rows() -> None:
+    net, X, y = near("softplus")
+    X[4], y[4] = X[1], y[1] + 1e-15
+    refused(certify(net, X, y, polish=3), "rows 1 and 4", "labels differ")
+    y[4] = y[1]
+    refused(certify(net, X, y), "rows 1 and 4", "sigma_min(J) = 0")
+    with_relu = ShallowNet(net.W, net.v, "relu")
+    refused(certify(with_relu, X, y), "rows 1 and 4")
+
+
+def test_labels_that_cannot_be_reached() -> None:
+    net, X, _ = near("sigmoid")
+    bound = float(np.sum(np.abs(net.v)))
+    refused(certify(net, X, np.full(len(X), 2 * bound), polish=10), "not below 1")
+    positive = ShallowNet(net.W, np.abs(net.v), "softplus")
+    refused(certify(positive, X, np.full(len(X), -1.0), polish=10))
+    refused(certify(ShallowNet(net.W, np.abs(net.v), "relu"), X, np.full(len(X), -1.0), polish=10))
+
+
+def test_dead_and_saturated_units() -> None:
+    X, y = np.abs(sphere(4, 3)), np.array([1.0, 2.0, 3.0, 4.0])
+    refused(certify(ShallowNet(-np.ones((4, 3)), np.ones(4), "relu"), X, y), "active")
+    refused(certify(ShallowNet(1e4 * np.ones((4, 3)), np.ones(4), "tanh"), X, y), "sigma_min(J)")
+    refused(certify(ShallowNet(np.ones((4, 3)), np.zeros(4), "softplus"), X, y), "sigma_min(J)")
+
+
+def test_overflow_is_no_certificate() -> None:
+    X, y = sphere(3, 3), np.ones(3)
+    refused(certify(ShallowNet(np.full((4, 3), 1e200), np.ones(4), "quadratic"), X, y), "overflows")
+    refused(certify(ShallowNet(np.full((4, 3), 1e308), np.ones(4), "softplus"), X * 1e5, y), "overflows")
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e-80, 1e80, 1e150, 1e300])
+@pytest.mark.parametrize("name", ["softplus", "relu"])
+def test_extreme_output_weights_never_raise(name: str, scale: float) -> None:
+    net, X, y = near(name, n=4, k=6, seed=3, size=1e-9)
+    found = certify(ShallowNet(net.W, net.v * scale, name), X, y * scale, polish=1)
+    assert found.verdict in ("CERTIFIED", "NOT CERTIFIED")
+    if abs(math.log10(scale)) < 100:
+        assert found.certified, found.reason
+
+
+def test_bad_input() -> None:
+    net, X, y = near("softplus")
+    broken = X.copy()
+    broken[0, 0] = math.nan
+    for bad in (
+        lambda: certify(net, broken, y),
+        lambda: certify(net, X, y * math.inf),
+        lambda: certify(net, X[:, :2], y),
+        lambda: certify(net, X, y[:2]),
+        lambda: certify(net, X, y, eta=0.0),
+        lambda: certify(net, X, y, eta="big"),  # type: ignore[arg-type]
+        lambda: certify(net, X, y, method="kantorowitsch"),  # type: ignore[arg-type]
+        lambda: certify(net, X, y, polish=-1),
+        lambda: certify("net", X, y),  # type: ignore[arg-type]
+        lambda: gauss_newton_polish(net, X, y, -1),
+        lambda: stop_when_certified(X, y[:1]),
+    ):
+        with pytest.raises(InputError):
+            bad()
+
+
+def test_methods_and_activations_that_do_not_go_together() -> None:
+    net, X, y = near("softplus")
+    refused(certify(net, X, y, method="relu"), "softplus is not linear")
+    refused(certify(ShallowNet(net.W, net.v, "relu"), X, y, method="newton"), "phi' of relu jumps")
+    refused(certify(ShallowNet(net.W, net.v, "expr:tanh(x)"), X, y), "no proved evaluation")
+
+
+# -- step sizes -----------------------------------------------------------------------------------------------------
+
+
+def test_given_step_sizes() -> None:
+    net, X, y = near("softplus", size=1e-3)
+    best = certify(net, X, y)
+    assert best.eta is not None
+    assert best.rate is not None
+    assert best.distance is not None
+    small = certify(net, X, y, eta=best.eta / 3)
+    assert small.certified
+    assert small.path_constant == 1
+    assert small.rate == pytest.approx(best.rate / 3)
+    longer = certify(net, X, y, eta=1.5 * best.eta)
+    assert longer.certified
+    assert longer.path_constant is not None
+    assert 0.2 < longer.path_constant < 0.3
+    assert longer.distance is not None
+    assert longer.distance > best.distance
+    refused(certify(net, X, y, eta=2.1 * best.eta), "too long a step")
+
+
+# -- polishing ------------------------------------------------------------------------------------------------------
+
+
+def test_polishing_says_from_which_weights() -> None:
+    X, y = sphere(20, 6, 1), signs(20, 1)
+    net = ShallowNet.initialize(30, 6, "softplus", y=y, seed=1)
+    assert not certify(net, X, y).certified
+    found = certify(net, X, y, polish=20)
+    assert found.certified
+    assert 1 <= found.polish < 20
+    assert found.net is not net
+    assert found.polish_distance == pytest.approx(float(np.linalg.norm(found.net.W - net.W)))
+    again = certify(found.net, X, y)
+    assert again.certified
+    assert again.polish == 0
+
+
+def test_polishing_stops_where_nothing_improves() -> None:
+    net, X, _ = near("sigmoid")
+    assert gauss_newton_polish(net, X, np.full(len(X), 1e6), 0) is net
+    exact = ShallowNet(np.eye(3), np.ones(3), "linear")
+    assert gauss_newton_polish(exact, np.eye(3), exact(np.eye(3)), 5) is exact
+
+
+# -- relu -----------------------------------------------------------------------------------------------------------
+
+
+def test_units_at_kinks_are_left_out() -> None:
+    net, X, y = near("relu", n=4, d=4, k=10, seed=7, size=1e-9)
+    W = net.W.copy()
+    W[2] = 0.0  # on the kink of every row
+    moved = ShallowNet(W, net.v, "relu")
+    found = certify(moved, X, moved(X) + (y - net(X)))
+    assert found.certified, found.reason
+    assert found.units is not None
+    assert not found.units[2]
+    assert found.step is not None
+    assert not found.step[2].any()
+    assert found.units.any()
+
+
+def test_smallest_turns_solves_and_turns_less() -> None:
+    rng = np.random.default_rng(0)
+    X, D, t = sphere(6, 4), rng.standard_normal((6, 9)), rng.standard_normal(6)
+    room = np.exp(rng.uniform(-18, 0, (6, 9)))
+    plain, careful = solved(D, X, t), smallest_turns(D, X, t, room)
+    for delta in (plain, careful):
+        np.testing.assert_allclose(np.sum(D * (X @ delta.T), axis=1), t, rtol=1e-9, atol=1e-9)
+    assert np.max(np.abs(X @ careful.T) / room) < 1e-2 * np.max(np.abs(X @ plain.T) / room)
+    assert np.linalg.norm(plain) <= np.linalg.norm(careful)
+
+
+# -- stopping -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["softplus", "relu"])
+def test_a_run_stops_when_it_is_proved(name: str) -> None:
+    X, y = sphere(20, 8, 1), signs(20, 1)
+    net, rule = ShallowNet.initialize(20, 8, name, y=y, seed=1), stop_when_certified(X, y)
+    run = train(net, X, y, steps=50_000, checkpoints=range(0, 50_000, 500), stop=rule)
+    assert run.status == "stopped"
+    assert rule.certificate is not None
+    assert rule.certificate.certified
+    assert np.array_equal(rule.certificate.net.W, run.end.W)
+    assert rule.certificate.weights == f"step {run.step}"
+    assert certify(run.end, X, y).certified
+
+
+# -- files ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["tanh", "leaky_relu:slope=0.2"])
+def test_files_round_trip(name: str, tmp_path: Path) -> None:
+    found = certify(*near(name, size=1e-9), weights="some weights")
+    assert found.certified
+    path = tmp_path / "c.npz"
+    found.save(path)
+    again = Certificate.load(path)
+    assert again.to_json() == found.to_json()
+    assert np.array_equal(again.net.W, found.net.W)
+    assert again.net.activation == activation(name)
+    if found.step is not None:
+        assert np.array_equal(again.step, found.step)
+
+
+def test_one_changed_bit_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "c.npz"
+    certify(*near("tanh", n=2, d=2, k=2, size=1e-9)).save(path)
+    content = path.read_bytes()
+    bits = {*range(400), *range(8 * len(content) - 1200, 8 * len(content))}
+    bits |= set(np.random.default_rng(0).integers(8 * len(content), size=300).tolist())
+    for bit in sorted(bits):
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << (bit % 8)
+        path.write_bytes(bytes(changed))
+        with pytest.raises(InputError):
+            Certificate.load(path)
+    path.write_bytes(content[:-1])
+    with pytest.raises(InputError):
+        Certificate.load(path)
+    path.write_bytes(content)
+    assert Certificate.load(path).certified
+
+
+def test_what_is_no_certificate(tmp_path: Path) -> None:
+    net, X, y = near("softplus", size=1e3)
+    with pytest.raises(InputError, match="nothing is certified"):
+        certify(net, X, y).save(tmp_path / "c.npz")
+    good = certify(*near("softplus"))
+    for bad in (tmp_path / "c.txt", tmp_path / "none" / "c.npz"):
+        with pytest.raises(InputError):
+            good.save(bad)
+    with pytest.raises(InputError):
+        Certificate.load(tmp_path / "missing.npz")
+    np.savez(tmp_path / "other.npz", X=X)
+    with pytest.raises(InputError, match="format"):
+        Certificate.load(tmp_path / "other.npz")
+    files.write(tmp_path / "odd.npz", {"X": X}, {"verdict": "CERTIFIED"})
+    with pytest.raises(InputError):
+        Certificate.load(tmp_path / "odd.npz")
+
+
+def test_json() -> None:
+    good, bad = certify(*near("softplus")), certify(*near("softplus", size=1e4))
+    for found in (good, bad):
+        text = found.to_json()
+        assert text["schema"] == "jacspec.certificate/1"
+        wanted = {
+            "verdict",
+            "reason",
+            "method",
+            "h",
+            "sigma_min",
+            "residual",
+            "lipschitz",
+            "beta",
+            "distance",
+            "rate",
+            "eta",
+        }
+        assert wanted <= set(text)
+        assert len(text["inputs"]["sha256"]) == 64
+        assert text["sigma_min"]["rigorous"]
+    assert good.to_json()["reason"] is None
+    assert bad.to_json()["distance"] is None
+    assert Estimate(**{k: good.to_json()["h"][k] for k in ("value", "radius", "rigorous")}).upper < 1

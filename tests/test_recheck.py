@@ -1,0 +1,355 @@
+"""The second opinion: it accepts what is true, and nothing that has been made false, by however little."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import flint
+import numpy as np
+import pytest
+
+from jacspec import ShallowNet
+from jacspec.activations import activation
+from jacspec.certificates import Certificate, certify, files
+from jacspec.enclosure.elementwise import phi_ball
+from verification import recheck as room
+from verification.recheck import Rejected, read, recheck
+from verification.recheck.activations import piecewise_slopes, smooth
+from verification.recheck.balls import exact, positive_definite, precision
+
+ROOT = Path(__file__).resolve().parent.parent
+SMOOTH = (
+    "softplus",
+    "tanh",
+    "sigmoid",
+    "erf",
+    "gelu",
+    "silu",
+    "elu",
+    "sin",
+    "arctan",
+    "gaussian",
+    "quadratic",
+    "linear",
+)
+KINKED = ("relu", "leaky_relu", "leaky_relu:slope=0.3")
+
+
+def problem(rng: np.random.Generator, name: str, n: int, d: int, k: int, size: float) -> tuple[ShallowNet, Any, Any]:
+    """A network and labels at the distance `size` of its outputs."""
+    X = rng.standard_normal((n, d))
+    if rng.random() < 0.7:
+        X /= np.linalg.norm(X, axis=1)[:, None]
+    net = ShallowNet(rng.standard_normal((k, d)), rng.standard_normal(k), name)
+    u = rng.standard_normal(n)
+    return net, X, net(X) + size * u / np.linalg.norm(u)
+
+
+def made(name: str, method: str = "auto", *, size: float = 1e-8, eta_share: float | None = None) -> Certificate:
+    """A certificate of a small problem."""
+    rng = np.random.default_rng(5)
+    net, X, y = problem(rng, name, 4 if name == "linear" else 5, 4, 9, size)
+    found = certify(net, X, y, method=method)  # type: ignore[arg-type]
+    if eta_share is not None:
+        assert found.eta is not None
+        found = certify(net, X, y, eta=eta_share * found.eta)
+    assert found.certified, found.reason
+    return found
+
+
+def rewritten(path: Path, **changes: Any) -> None:
+    """The same certificate with some numbers or arrays replaced, and an honest hash."""
+    arrays, meta = files.read(path)
+    for name, value in changes.items():
+        (arrays if name in arrays else meta)[name] = value
+    meta.pop("format")
+    files.write(path, arrays, meta)
+
+
+# -- independence ---------------------------------------------------------------------------------------------------
+
+
+def test_it_shares_no_code_with_the_producer() -> None:
+    for path in (ROOT / "verification" / "recheck").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert not [name for name in names if name.split(".")[0] in ("jacspec", "scipy", "verification")], path
+    code = "import sys, verification.recheck; sys.exit(any(m.split('.')[0] == 'jacspec' for m in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_activations_agree_with_the_other_ball_arithmetic(name: str) -> None:
+    phi, other = smooth(name), activation(name)
+    assert phi is not None
+    points = [0.0, 1e-320, -1e-9, 0.3, -0.7, 1.4142, 2.4, -5.0, 40.0, -40.0, 800.0, -800.0, 1e8, -1e8]
+    with precision(160):
+        for z in points:
+            ours = (phi.value(flint.arb(z)), phi.derivative(flint.arb(z)))
+            for a, b in zip(ours, phi_ball(other, flint.arb(z)), strict=True):
+                assert a.is_finite()
+                assert a.overlaps(b)
+                assert a.rad() < 1e-25 * (1 + abs(a.mid()))
+        B2 = phi.B2()
+        assert other.B2.lower <= B2 <= other.B2.upper
+        if phi.B1 is not None:
+            assert other.B1.lower <= phi.B1().upper()
+            assert phi.B1().lower() <= other.B1.upper
+    # The constants are suprema: no secant is steeper.
+    x = np.linspace(-6, 6, 4001)
+    with np.errstate(under="ignore"):
+        d = other.derivative(x)
+    assert np.max(np.abs(np.diff(d)) / np.diff(x)) <= float(B2) * (1 + 1e-9)
+    if phi.B1 is not None:
+        assert np.max(np.abs(d)) <= float(phi.B1().upper()) * (1 + 1e-12)
+
+
+def test_slopes() -> None:
+    assert piecewise_slopes("relu") == (0, 1)
+    assert piecewise_slopes("leaky_relu") == (flint.arb(0.01), 1)
+    assert piecewise_slopes("leaky_relu:slope=0.3") == (flint.arb(0.3), 1)
+    assert piecewise_slopes("tanh") is None
+    assert piecewise_slopes("leaky_relu:slope=x") is None
+    assert smooth("relu") is None
+
+
+# -- positive definiteness against exact arithmetic -----------------------------------------------------------------
+
+
+def definite_in_rationals(A: list[list[Fraction]]) -> bool:
+    A = [row[:] for row in A]
+    for j in range(len(A)):
+        if A[j][j] <= 0:
+            return False
+        for i in range(j + 1, len(A)):
+            f = A[i][j] / A[j][j]
+            A[i] = [a - f * b for a, b in zip(A[i], A[j], strict=True)]
+    return True
+
+
+def test_positive_definiteness_against_rationals() -> None:
+    rng = np.random.default_rng(0)
+    seen = {True: 0, False: 0}
+    with precision(192):
+        for _ in range(150):
+            n = int(rng.integers(1, 30))
+            B = rng.integers(-3, 4, (n, n)).astype(float)
+            S = B @ B.T - float(rng.integers(0, 2)) * 0.25 * np.eye(n)
+            truth = definite_in_rationals([[Fraction(x) for x in row] for row in S.tolist()])
+            ours = positive_definite(exact(S))
+            assert ours == truth
+            seen[truth] += 1
+    assert min(seen.values()) > 20
+
+
+def test_singular_matrices_are_never_positive_definite() -> None:
+    rng = np.random.default_rng(1)
+    with precision(192):
+        for n in (1, 2, 5, 11, 23, 40):
+            B = rng.integers(-5, 6, (n, max(1, n - 1))).astype(float)
+            B = B if n > 1 else np.zeros((1, 1))
+            assert not positive_definite(exact(B @ B.T))
+            assert positive_definite(exact(B @ B.T + np.eye(n)))
+            wide = exact(np.eye(n)) * flint.arb(0, 2)  # holds matrices that are not
+            assert not positive_definite(wide)
+
+
+# -- what is true ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, *KINKED])
+def test_valid(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.npz"
+    made(name).save(path)
+    finding = recheck(path)
+    assert finding.valid, finding.reason
+    assert finding.bits
+    assert finding.proved
+    assert "interpolator" in finding.reason
+
+
+def test_valid_newton_and_long_steps(tmp_path: Path) -> None:
+    path = tmp_path / "c.npz"
+    for found in (made("tanh", "newton", size=1e-4), made("tanh", eta_share=1.4), made("tanh", eta_share=0.1)):
+        found.save(path)
+        finding = recheck(path)
+        assert finding.valid, finding.reason
+
+
+def test_random_certificates_are_valid(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Every certificate of random problems, mostly near the edge, passes; --slow: 10,000 of them."""
+    rng, path, made_so_far, tried = np.random.default_rng(11), tmp_path / "c.npz", 0, 0
+    wanted = 10_000 if request.config.getoption("--slow") else 150
+    while made_so_far < wanted:
+        tried += 1
+        name = str(rng.choice([*SMOOTH, *KINKED]))
+        n, d = (int(t) for t in rng.integers(1, 7, 2))
+        k = int(rng.integers(1, 9)) + -(-n // d)
+        net, X, y = problem(rng, name, n, d, k, 10.0 ** rng.uniform(-14, 0.5))
+        if rng.random() < 0.15:
+            X[-1] = X[0] + 10.0 ** rng.uniform(-12, -1) * X[-1]
+        method = str(rng.choice(["kantorovich", "newton"])) if name in SMOOTH else "relu"
+        found = certify(net, X, y, method=method)  # type: ignore[arg-type]
+        if not found.certified:
+            continue
+        made_so_far += 1
+        found.save(path)
+        finding = recheck(path)
+        assert finding.valid, (name, method, finding.reason)
+    assert made_so_far > 0.3 * tried
+
+
+# -- what is false --------------------------------------------------------------------------------------------------
+
+FALSE = {
+    "sigma_min": 1 + 1e-6,
+    "residual": 1 - 1e-2,
+    "lipschitz": 0.3,
+    "beta": 0.5,
+    "h": 1 - 1e-6,
+    "distance": 1 - 1e-2,
+    "rate": 1 + 1e-6,
+    "eta": 2.5,
+    "path_constant": 1.01,
+    "newton_step": 1 - 1e-6,
+}
+_OF = {
+    "interpolation-certificate": tuple(n for n in FALSE if n != "newton_step"),
+    "newton-certificate": ("sigma_min", "newton_step", "lipschitz", "h", "distance"),
+    "interpolation-certificate-relu": ("sigma_min", "distance"),
+}
+
+
+@pytest.mark.parametrize(("name", "method"), [("tanh", "kantorovich"), ("softplus", "newton"), ("relu", "relu")])
+def test_each_claimed_number_is_held_against_the_truth(name: str, method: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.npz"
+    found = made(name, method, size=1e-4 if method != "relu" else 1e-8)
+    found.save(path)
+    meta = files.read(path)[1]
+    for number in _OF[found.method]:
+        found.save(path)
+        rewritten(path, **{number: meta[number] * FALSE[number]})
+        finding = recheck(path)
+        assert not finding.valid, number
+        assert finding.reason.startswith("not proved"), finding.reason
+
+
+def test_other_inputs_are_rejected(tmp_path: Path) -> None:
+    path, rng = tmp_path / "c.npz", np.random.default_rng(0)
+    for name in ("tanh", "relu"):
+        found = made(name)
+        for array, value in (
+            ("y", found.y + 1e-4),
+            ("X", found.X + 1e-4 * rng.standard_normal(found.X.shape)),
+            ("W", found.net.W + 1e-4 * rng.standard_normal(found.net.W.shape)),
+            ("v", found.net.v * (1 + 1e-4)),
+            ("activation", "softplus" if name == "tanh" else "leaky_relu:slope=0.5"),
+        ):
+            found.save(path)
+            rewritten(path, **{array: value})
+            assert not recheck(path).valid, array
+
+
+def test_relu_steps_and_units_are_held_against_the_truth(tmp_path: Path) -> None:
+    path, found = tmp_path / "c.npz", made("relu")
+    assert found.units is not None
+    assert found.step is not None
+    moved = found.step.copy()
+    moved[np.flatnonzero(found.units)[0]] += 50.0  # across its kink, whatever else follows
+    none, other = np.zeros_like(found.units), found.units.copy()
+    other[np.flatnonzero(found.units)[0]] = False  # it moves, and is said to stay
+    for changes in ({"step": moved}, {"units": none}, {"units": other}):
+        found.save(path)
+        rewritten(path, **changes)
+        assert not recheck(path).valid
+
+
+def test_a_unit_on_its_kink_may_not_move(tmp_path: Path) -> None:
+    path, found = tmp_path / "c.npz", made("relu")
+    assert found.units is not None
+    W = found.net.W.copy()
+    W[np.flatnonzero(found.units)[0]] = 0.0
+    found.save(path)
+    rewritten(path, W=W)
+    finding = recheck(path)
+    assert not finding.valid
+    assert "kink" in finding.reason
+
+
+def test_impossible_problems_pass_no_claims_at_all(tmp_path: Path) -> None:
+    """kd < n, equal rows with different labels: whatever is claimed of them."""
+    path = tmp_path / "c.npz"
+    found = made("softplus")
+    X = found.X.copy()
+    X[1] = X[0]
+    W, v = found.net.W[:1], found.net.v[:1]
+    for changes in ({"X": X}, {"W": W, "v": v}):
+        for sigma in (found.sigma_min.lower, 1e-3, 1e-9, 1e-160):  # type: ignore[union-attr]
+            found.save(path)
+            rewritten(path, **changes, sigma_min=sigma, residual=1e-300, h=0.5, rate=1e-300, distance=1e300)
+            assert not recheck(path).valid
+
+
+# -- files ----------------------------------------------------------------------------------------------------------
+
+
+def test_one_changed_bit(tmp_path: Path) -> None:
+    path = tmp_path / "c.npz"
+    made("tanh").save(path)
+    content = path.read_bytes()
+    for bit in np.random.default_rng(0).integers(8 * len(content), size=300).tolist():
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << (bit % 8)
+        path.write_bytes(bytes(changed))
+        finding = recheck(path)
+        assert not finding.valid
+        assert finding.bits == 0
+    path.write_bytes(b"")
+    assert not recheck(path).valid
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"verdict": "NOT CERTIFIED"},
+        {"method": "wishful"},
+        {"activation": 3},
+        {"sigma_min": None},
+        {"sigma_min": True},
+        {"rate": "inf"},
+        {"h": -1.0},
+        {"y": np.ones(3)},
+        {"v": np.full(9, np.nan)},
+        {"W": np.ones(3)},
+        {"X": np.ones((5, 4), dtype=np.float32)},
+        {"activation": "swishy"},
+        {"eta": 0.0},
+        {"rate": 0.0},
+    ],
+)
+def test_what_is_no_certificate(changes: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "c.npz"
+    made("tanh").save(path)
+    rewritten(path, **changes)
+    finding = recheck(path)
+    assert not finding.valid
+    assert finding.reason
+
+
+def test_arrays_that_do_not_belong(tmp_path: Path) -> None:
+    path, found = tmp_path / "c.npz", made("tanh")
+    found.save(path)
+    arrays, meta = files.read(path)
+    meta.pop("format")
+    files.write(path, {**arrays, "more": np.ones(2)}, meta)
+    with pytest.raises(Rejected, match="arrays"):
+        read(path)
+    with pytest.raises(OSError, match="No such file"):
+        recheck(tmp_path / "missing.npz")
+    assert room.Finding(True, "x").valid
