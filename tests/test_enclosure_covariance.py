@@ -280,6 +280,32 @@ def test_lane_norms_in_the_angle_of_rows(monkeypatch: pytest.MonkeyPatch) -> Non
                 assert abs(arb(alpha[i]) - true) > arb(radius[i]) * 0.3
 
 
+def test_lane_tangent_of_half_the_angle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The radius handed to arctan covers the roundings of sqrt((1 - c)/(1 + c)), and a third of it does not."""
+    c = np.concatenate([np.random.default_rng(6).uniform(0, 1, 3000), [0.0, 1.0]])
+    calls = []
+    original = dual.phi_enclosure
+
+    def spy(name, w, r=None):  # type: ignore[no-untyped-def]
+        calls.append((w, np.zeros_like(w) if r is None else r))
+        return original(name, w, r)
+
+    monkeypatch.setattr(dual, "phi_enclosure", spy)
+    dual.angle_of_cosine(c)
+    dual.angle_of_rows(np.eye(2)[:1], np.array([[1.0, 1e-3]]), np.ones(1), np.full(1, np.hypot(1.0, 1e-3)), 1e-15)
+    assert calls[1][1][0] >= 2 * 2.0**-53 * calls[1][0][0] > 0
+    w, radius = calls[0]
+    with precision(200):
+        for x, y, r in zip(c.tolist(), w.tolist(), radius.tolist(), strict=True):
+            assert abs(((1 - arb(x)) / (1 + arb(x))).sqrt() - arb(y)) <= arb(r) if x < 1 else y == 0
+        shares = [
+            float(abs(((1 - arb(x)) / (1 + arb(x))).sqrt() - arb(y)).upper()) / r
+            for x, y, r in zip(c.tolist(), w.tolist(), radius.tolist(), strict=True)
+            if x < 1
+        ]
+    assert 1 / 3 < max(shares) <= 1
+
+
 def test_lane_angles_at_all_distances() -> None:
     """arccos |rho| for exact rho, by cosines and by differences, in several dimensions."""
     rng = np.random.default_rng(12)

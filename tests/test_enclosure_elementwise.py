@@ -433,6 +433,27 @@ def test_lane_arctan_beyond_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert largest() > 1
 
 
+def test_lane_quotient_of_arctan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The radius handed to the table covers the rounding of 1/|z|, and not much more."""
+    z = np.random.default_rng(10).uniform(8, 1e5, 2000)
+    calls = []
+    original = elementwise._by_table
+
+    def spy(chosen, x, r):  # type: ignore[no-untyped-def]
+        calls.append((x, r))
+        return original(chosen, x, r)
+
+    monkeypatch.setattr(elementwise, "_by_table", spy)
+    phi_enclosure("arctan", z)
+    inverse, radius = calls[-1]
+    with precision(200):
+        shares = [
+            float(abs(1 / arb(x) - arb(w)).upper()) / r
+            for x, w, r in zip(z.tolist(), inverse.tolist(), radius.tolist(), strict=True)
+        ]
+    assert 0.5 < max(shares) <= 1
+
+
 # -- constants ------------------------------------------------------------------------------------------------------
 
 
