@@ -13,7 +13,7 @@ from flint import acb, arb
 
 from jacspec import InputError, activation
 from jacspec.activations import BUILTIN
-from jacspec.enclosure import covariance, dual
+from jacspec.enclosure import covariance, dual, taylor
 from jacspec.enclosure.covariance import covariance_ball
 from jacspec.hermite import hermite_enclosures, moment_enclosure
 from jacspec.hermite.ball import precision
@@ -304,6 +304,79 @@ def test_lane_tangent_of_half_the_angle(monkeypatch: pytest.MonkeyPatch) -> None
             if x < 1
         ]
     assert 1 / 3 < max(shares) <= 1
+
+
+def _line_angle(x: np.ndarray, y: np.ndarray) -> arb:
+    a, b = ([arb(v) for v in z.tolist()] for z in (x, y))
+    inner = sum((p * q for p, q in zip(a, b, strict=True)), arb(0))
+    square = sum((p * p for p in a), arb(0)) * sum((q * q for q in b), arb(0)) - inner * inner
+    return (square.abs_upper().sqrt() / abs(inner)).atan()
+
+
+def test_lane_norms_and_sums_in_the_angle_of_rows() -> None:
+    """Norms off by as much as they may be, and a sum of squares whose small terms are all lost."""
+    x, y = np.array([[1.0, 0.0]]), np.array([[np.cos(0.14), np.sin(0.14)]])
+    with precision(300):
+        for off in (0.9e-12, -0.9e-12):
+            alpha, radius = dual.angle_of_rows(x, y, np.full(1, 1 + off), np.full(1, 1 + off), 1e-12)
+            assert 0.3 * radius[0] < float(abs(arb(alpha[0]) - _line_angle(x[0], y[0])).upper()) <= radius[0]
+        d = 4000
+        small = 0.1 * np.sqrt(0.99 * 2.0**-53)
+        x, y = np.zeros((2, 1, d))
+        x[0, :2], y[0, :2] = [0.05, np.sqrt(0.9975)], [-0.05, np.sqrt(0.9975)]
+        y[0, 2:] = small
+        alpha, radius = dual.angle_of_rows(x, y, np.ones(1), np.ones(1), 4 * 2.0**-53)
+        off = float(abs(arb(alpha[0]) - _line_angle(x[0], y[0])).upper())
+        assert 20 * 2.0**-53 * alpha[0] < off <= radius[0]
+
+
+def test_lane_assembling_the_closed_forms() -> None:
+    """From an exact angle, or cosine, to the kernel: every rounding on the way, with no slack from the angle."""
+    rng = np.random.default_rng(7)
+    alpha = rng.uniform(0, np.pi / 2, 400)
+    zero, positive = np.zeros(400), rng.random(400) < 0.5
+    with precision(200):
+        exact = [arb(a) for a in alpha.tolist()]
+        beta = [arb.pi() - a if p else a for a, p in zip(exact, positive.tolist(), strict=True)]
+
+        def largest(found: tuple[np.ndarray, np.ndarray], true: list[arb]) -> float:
+            return max(
+                float(abs(t - arb(v)).upper()) / r for v, r, t in zip(*map(np.ndarray.tolist, found), true, strict=True)
+            )
+
+        assert 0.3 < largest(dual._supplement(positive, alpha, zero), beta) <= 1
+        for s in (0.0, 0.3, -7.5):
+            jump = (1 - arb(s)) ** 2 / (2 * arb.pi())
+            found = dual.leaky_derivative(s, positive, alpha, zero)
+            assert 0.1 < largest(found, [s + jump * b for b in beta]) <= 1
+            rho = np.where(positive, np.cos(alpha), -np.cos(alpha))
+            near, radius = dual.angle_of_cosine(np.abs(rho))
+            true = [
+                s * arb(r) + jump * ((1 - arb(r) ** 2).sqrt() + (arb.pi() - arb(r).acos()) * arb(r))
+                for r in rho.tolist()
+            ]
+            assert 0.1 < largest(dual.leaky_value(s, rho, near, radius), true) <= 1
+            # The angle's own error, enlarged on purpose, is carried.
+            wide = dual.leaky_value(s, rho, near + 1e-9, radius + 1e-9)
+            assert 0.9 < largest(wide, true) <= 1
+
+
+def test_lane_remainder_of_elus_table() -> None:
+    """At degree 2 the remainder is nearly all of the error: so the bound on the strip is needed."""
+    found = taylor.build(taylor.Source(dual._elu_series, dual._elu_strip, (0, 4)), 2)
+    none = taylor.build(taylor.Source(dual._elu_series, lambda: (arb(1), arb("1e-9")), (0, 4)), 2)
+    theta = np.array([1.0, 9.0, 17.0, 31.0, 41.0]) / 32
+    outside = 0
+    for table in (found, none):
+        out = [np.empty(theta.size) for _ in range(4)]
+        args = table.coefficients, table.radii, table.far, table.ends, 1.0, 1.0
+        taylor.evaluate(theta, np.zeros(0), 0, *args, *out)
+        with precision(150):
+            for t, v, r in zip(theta.tolist(), out[0].tolist(), out[1].tolist(), strict=True):
+                inside = abs(_elu(arb(t).cos()) - arb(v)) <= arb(r)
+                assert inside or table is none
+                outside += not inside
+    assert outside >= 3
 
 
 def test_lane_angles_at_all_distances() -> None:
