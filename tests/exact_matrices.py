@@ -58,7 +58,7 @@ def power(exponent: int) -> Any:
 
 
 def inertia(A: Rows, shift: Any) -> tuple[int, int, int]:
-    """(positive, zero, negative) eigenvalues of ``A - shift I``, A symmetric and rational (elimination with pivoting)."""
+    """(positive, zero, negative) eigenvalues of ``A - shift I``, A symmetric and rational (with pivoting)."""
     rows = [list(row) for row in A]
     for i in range(len(rows)):
         rows[i][i] -= shift

@@ -282,7 +282,7 @@ def gram(A: BallMatrix | ArrayLike, rad: ArrayLike | None = None) -> SymmetricBa
     if not np.array_equal(K, K.T):
         K = 0.5 * (K + K.T)  # either triangle is within the bound, and so is their mean (one more rounding)
     norms = row_norms(B)
-    terms = [ErrorTerm(norms * (0.5 * grown(gamma(m + 1), 2)), norms)]
+    terms = [ErrorTerm(norms * (0.5 * grown(gamma(m), 4)), norms)]
     if radii is not None:
         terms.append(_data_term(norms, scaled(radii, -e)))
 

@@ -29,6 +29,7 @@ from .outward import (
     down,
     grown,
     scaled_estimate,
+    two_sum,
     up,
 )
 from .refine import inverse_factor_bounds
@@ -65,10 +66,10 @@ def cholesky_bound(A: Floats, shift: float) -> float | None:
     """
     n = A.shape[0]
     work = A.copy()
-    work.flat[:: n + 1] -= shift
-    diagonal = work.diagonal().copy()
+    diagonal, rounding = two_sum(A.diagonal(), np.full(n, -shift))
     if not (diagonal > 0).all():
         return None
+    work.flat[:: n + 1] = diagonal
     # The transpose of a C-contiguous symmetric matrix is the same matrix in Fortran's order.
     factor, info = sla.lapack.dpotrf(work.T, lower=0, clean=1, overwrite_a=1)
     if info != 0 or not (factor.diagonal() > 0).all() or not np.isfinite(factor.sum()):
@@ -80,8 +81,8 @@ def cholesky_bound(A: Floats, shift: float) -> float | None:
         return np.asarray(weights * (upper @ (upper.T @ (weights * x))))
 
     backward = collatz_wielandt(apply, n, 2 * n + 6)
-    # The shift rounds each diagonal entry by u of itself.
-    return down(down(shift - up(backward)) - up(UNIT_ROUNDOFF * float(diagonal.max()) + n * TINY))
+    moved = float(np.abs(rounding).max())  # what the shift rounded away, exactly
+    return down(down(shift - up(backward)) - up(moved + n * TINY))
 
 
 def _gammas(n: int) -> Floats:

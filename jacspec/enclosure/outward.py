@@ -114,7 +114,7 @@ def absolute_product(N: Floats, x: Floats) -> Floats:
     return out
 
 
-def collatz_wielandt(apply: Callable[[Floats], Floats], n: int, roundings: int, steps: int = 3) -> float:
+def collatz_wielandt(apply: Callable[[Floats], Floats], n: int, roundings: int) -> float:
     """Upper bound of the spectral radius of a nonnegative n x n matrix from products with it.
 
     ``rho(B) <= max_i (B x)_i / x_i`` for every x > 0; x follows the power iteration. For a symmetric matrix that is
@@ -126,9 +126,8 @@ def collatz_wielandt(apply: Callable[[Floats], Floats], n: int, roundings: int, 
         ``x -> B x``, x nonnegative, with at most `roundings` roundings per entry.
     n : int
     roundings : int
-    steps : int
-        Products.
     """
+    steps = 4 if n <= 512 else 2
     x = np.ones(n)
     bound = math.inf
     for _ in range(steps):

@@ -39,19 +39,25 @@ def congruence(high: Floats, low: Floats | None, M: Floats) -> tuple[Floats, flo
     size = _sums(D)
     D += Z.low + MT @ rest
     size += _sums(D)
-    # 1. error of Y through M^T: |M_p|.(e b_q + a f_q), an outer product of the column norms with a vector
     columns = Y.column_norm
-    through = norm_bound(row_error) * columns + norm_bound(Y.row_norm) * Y.column_error
-    error = norm_bound(columns) * norm_bound(through)
-    # 2. error of Z
-    error += norm_bound(Z.row_error) * norm_bound(Z.column_norm) + norm_bound(Z.row_norm) * norm_bound(Z.column_error)
-    # 3. M^T rest, plainly, and three roundings of sums of that size
     rest_norms = row_norms(np.ascontiguousarray(rest.T))
-    error += (gamma(n) + 4 * UNIT_ROUNDOFF) * norm_bound(columns) * norm_bound(rest_norms)
-    # 4. Z.high - I, the sum with it, and the mean with the transpose: each rounded by at most u of its size. Errors
-    # like these are bounded by row and column sums alike, so by their symmetric part's norm.
-    error += 4 * UNIT_ROUNDOFF * size
+    # error of Y through M^T: |M_p|.(e b_q + a f_q), an outer product of the column norms with a vector
+    through = norm_bound(columns) * norm_bound(
+        norm_bound(row_error) * columns + norm_bound(Y.row_norm) * Y.column_error
+    )
+    # error of Z
+    second = norm_bound(Z.row_error) * norm_bound(Z.column_norm) + norm_bound(Z.row_norm) * norm_bound(Z.column_error)
+    # M^T rest, plainly, and three roundings of sums of that size
+    plain = (gamma(n) + 4 * UNIT_ROUNDOFF) * norm_bound(columns) * norm_bound(rest_norms)
+    # Z.high - I, the sum with it, and the mean with the transpose: each rounded by at most u of its size. Errors like
+    # these are bounded by row and column sums alike, so by their symmetric part's norm.
+    sums = 4 * UNIT_ROUNDOFF * size
+    error = _total(through, second, plain, sums)
     return 0.5 * (D + D.T), float(grown(error, n + 40))
+
+
+def _total(*errors: float) -> float:
+    return sum(errors)
 
 
 def _sums(D: Floats) -> float:
