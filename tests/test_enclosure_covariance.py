@@ -379,6 +379,26 @@ def test_lane_remainder_of_elus_table() -> None:
     assert outside >= 3
 
 
+def test_lane_elu_at_exact_cosines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no error of rho, the table's own radius has nothing to hide behind; a radius given to it is carried."""
+    rho = np.random.default_rng(15).uniform(-1, 1, (1, 60))
+    zero = np.zeros_like(rho)
+
+    def share() -> float:
+        value, radius = covariance._elu(None, 0, rho, zero)  # type: ignore[arg-type]
+        with precision(150):
+            off = [
+                float(abs(arb(x) * _elu(arb(x)) - arb(v)).upper())
+                for x, v in zip(rho[0].tolist(), value[0], strict=True)
+            ]
+        return float((off / radius[0]).max())
+
+    assert 0.2 < share() <= 1
+    original = dual.elu_derivative
+    monkeypatch.setattr(dual, "elu_derivative", lambda *given: (original(*given)[0], zero))
+    assert share() > 1
+
+
 def test_lane_angles_at_all_distances() -> None:
     """arccos |rho| for exact rho, by cosines and by differences, in several dimensions."""
     rng = np.random.default_rng(12)
