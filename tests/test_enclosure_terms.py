@@ -166,7 +166,7 @@ def test_products_in_twice_the_precision(t: int, record_property: Record) -> Non
 
 
 def test_error_of_the_rows_of_a_product() -> None:
-    """The other factor's slices hold all of its digits. (Its own error alone is covered by slack in that of the rows.)"""
+    """The other factor's slices hold all its digits. (Dropped alone, its own error hides behind that of the rows.)"""
     rng = np.random.default_rng(0)
     A, B = rng.standard_normal((3, 2048)), np.round(rng.uniform(-1, 1, (2048, 3)) * 2.0**39) * 2.0**-39
     assert product_excess(A, B) <= 1

@@ -11,6 +11,7 @@ finite with a positive diagonal.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ import scipy.linalg as sla
 from numpy.typing import ArrayLike
 
 from .._checks import InputError, check_real
+from .._jit import serial_blas
 from ..rounding import UNIT_ROUNDOFF, Estimate, gamma
 from .balls import SymmetricBall, symmetric_ball
 from .outward import (
@@ -42,6 +44,9 @@ _DENSE_GUESS = 256
 
 #: Up to this size a matrix is refined by an inverse factor in twice the working precision (2000: some 10 seconds).
 REFINED_ROWS = 2048
+
+#: Up to this size BLAS runs on one thread.
+_SERIAL_ROWS = 512
 
 #: Columns per block of a matrix-vector product whose rounding is kept small.
 _BLOCK = 128
@@ -202,10 +207,12 @@ def smallest_eigenvalue(S: SymmetricBall | ArrayLike, *, gap: float = 1e-9) -> E
     """
     ball = S if isinstance(S, SymmetricBall) else symmetric_ball(S)
     gap = check_real("gap", gap, at_least=0.0)
-    if not np.isfinite(ball.mid).all() or not math.isfinite(ball.error_bound):
+    if not np.isfinite(ball.mid).all() or not all(np.isfinite(t.left.sum() + t.right.sum()) for t in ball.terms):
         raise InputError("S", ball.mid, "finite entries")
     ball = ball.rescaled()
-    lower, upper, note = _interval(ball, gap)
+    # A second BLAS thread gains nothing on small matrices, and on a busy machine it waits for its turn.
+    with serial_blas if ball.rows <= _SERIAL_ROWS else nullcontext():
+        lower, upper, note = _interval(ball, gap)
     if ball.semidefinite:
         lower, upper = max(lower, 0.0), max(upper, 0.0)
     return scaled_estimate(Estimate.from_bounds(lower, upper, True, note), ball.exponent)

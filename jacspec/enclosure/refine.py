@@ -66,8 +66,23 @@ def _sums(D: Floats) -> float:
     return max(float(A.sum(axis=0).max()), float(A.sum(axis=1).max()))
 
 
+def _inverse_root(S: Floats) -> Floats | None:
+    """R^-1 for S = R^T R, or None where S is too ill-conditioned for this to be near. Nothing here is trusted."""
+    factor, info = sla.lapack.dpotrf(S.T, lower=0, clean=1)
+    if info != 0:
+        return None
+    inverse, info = sla.lapack.dtrtri(factor, lower=0, overwrite_c=1)
+    if info != 0 or not np.isfinite(inverse.sum()):
+        return None
+    near = len(S) * UNIT_ROUNDOFF * largest(S) * float(np.einsum("ij,ij->j", inverse, inverse).max()) < 1e-2
+    return np.ascontiguousarray(inverse) if near else None
+
+
 def _start(high: Floats) -> Floats:
-    """Q diag(max(lambda, noise))^(-1/2) from the eigenvalues of the leading half."""
+    """An inverse factor of `high`, or Q diag(max(lambda, noise))^(-1/2) where it is nearly singular."""
+    quick = _inverse_root(high)
+    if quick is not None:
+        return quick
     values, vectors = sla.eigh(high, check_finite=False)
     noise = len(values) * UNIT_ROUNDOFF * max(abs(float(values[0])), abs(float(values[-1])))
     return np.asarray(vectors / np.sqrt(np.maximum(values, max(noise, 1e-300))))
@@ -107,11 +122,15 @@ def inverse_factor_bounds(high: Floats, low: Floats | None, tolerance: float) ->
             break
         S = D.copy()
         S[np.diag_indices(n)] += 1.0
-        values, vectors = sla.eigh(S, check_finite=False)
-        if values[0] <= -max(8 * error, 1e-3):
-            return None  # not positive definite, or beyond what this precision can see
-        noise = n * UNIT_ROUNDOFF * float(values[-1])
-        M = M @ (vectors / np.sqrt(np.maximum(values, noise)))
+        quick = _inverse_root(S)
+        if quick is not None:
+            M = M @ quick
+        else:
+            values, vectors = sla.eigh(S, check_finite=False)
+            if values[0] <= -max(8 * error, 1e-3):
+                return None  # not positive definite, or beyond what this precision can see
+            noise = n * UNIT_ROUNDOFF * float(values[-1])
+            M = M @ (vectors / np.sqrt(np.maximum(values, noise)))
         if not np.isfinite(M).all():
             return None
     if best is None or best[0] >= 0.99:
