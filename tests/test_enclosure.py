@@ -140,6 +140,17 @@ def test_large_well_conditioned_matrices(n: int) -> None:
         assert found.widened(1e-12).contains(value)
 
 
+@pytest.mark.parametrize("exponent", [-1060, -900, 900, 1010])
+def test_balls_of_any_size(exponent: int) -> None:
+    A = np.ldexp(np.array([[2.0, 1.0], [1.0, 2.0]]), exponent)
+    for ball in (SymmetricBall(A), symmetric_ball(A, A / 2**10), symmetric_ball(A)):
+        assert judge(smallest_eigenvalue(ball), em.rationals(A))
+        assert judge(largest_eigenvalue(ball), em.rationals(A), largest=True)
+    S = hadamard(SymmetricBall(A), SymmetricBall(np.eye(2), exponent=-exponent))
+    assert smallest_eigenvalue(S).contains(2.0)
+    assert smallest_eigenvalue(S).relative_radius < 1e-9
+
+
 def test_clusters_and_multiple_eigenvalues() -> None:
     n = 300
     for A, low, high in ((np.eye(n), 1.0, 1.0), (np.eye(n) + np.ones((n, n)), 1.0, n + 1.0)):

@@ -173,14 +173,14 @@ class SymmetricBall:
     def rescaled(self) -> SymmetricBall:
         """The same ball with ``max |mid|`` between 2^-60 and 2^60."""
         e = unit_scale(largest(self.mid))
-        if abs(e) <= 60 or abs(e) > 900:
+        if abs(e) <= 60:
             return self
         exact, refine = self.exact, self.refine
         return replace(
             self,
             mid=scaled(self.mid, -e),
             low=None if self.low is None else scaled(self.low, -e),
-            terms=(*(replace(t, left=t.left * 2.0**-e) for t in self.terms), _tiny(self.rows)),
+            terms=(*(replace(t, left=np.ldexp(t.left, -e)) for t in self.terms), _tiny(self.rows)),
             exponent=self.exponent + e,
             refine=None if refine is None else lambda: refine().rescaled(),
             exact=None if exact is None else lambda: _times_power(exact(), -e),
@@ -279,10 +279,11 @@ def gram(A: BallMatrix | ArrayLike, rad: ArrayLike | None = None) -> SymmetricBa
     e = unit_scale(largest(mid) if radii is None else largest(np.maximum(np.abs(mid), radii)))
     B = scaled(mid, -e)
     K = B @ B.T  # one triangle by SYRK, mirrored
-    if not np.array_equal(K, K.T):
-        K = 0.5 * (K + K.T)  # either triangle is within the bound, and so is their mean (one more rounding)
+    roundings = m
+    if not np.array_equal(K, K.T):  # either triangle is within the bound; their mean rounds once more
+        K, roundings = 0.5 * (K + K.T), m + 1
     norms = row_norms(B)
-    terms = [ErrorTerm(norms * (0.5 * grown(gamma(m), 4)), norms)]
+    terms = [ErrorTerm(norms * (0.5 * grown(gamma(roundings), 4)), norms)]
     if radii is not None:
         terms.append(_data_term(norms, scaled(radii, -e)))
 
@@ -334,6 +335,7 @@ def hadamard(P: SymmetricBall, Q: SymmetricBall) -> SymmetricBall:
     if P.rows != Q.rows:
         raise InputError("Q", Q.mid, f"{P.rows} rows, as P has")
     n = P.rows
+    P, Q = P.rescaled(), Q.rescaled()
     terms: list[ErrorTerm] = []
     for ball, other in ((P, Q), (Q, P)):
         # |mid| + |low| <= (1 + u) |mid|, and the product of two matrices is rounded.

@@ -207,7 +207,7 @@ def _residual(D: Floats, radii: Floats | None, X: Floats, r: Floats, spread: Flo
     total = residual * (1 + 2.0**-51) + rounding + spread
     if radii is not None:
         total = total + np.einsum("ik,ik->i", radii, moved) + gamma(d + 1) * x * (radii @ p)
-    return norm_bound(np.asarray(grown(total, k + d + 12)) + k * d * TINY)
+    return norm_bound(np.asarray(grown(total, k + d + 12)) + k * d * TINY * 2.0**200)
 
 
 def _off_range(D: Floats, radii: Floats | None, X: Floats, c: Floats, P: Floats) -> float:
