@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import TypeVar
 
 from .arithmetic import Arithmetic
 from .claim import Mutant, Sides
@@ -52,10 +54,17 @@ def kept(instance: Instance, m: Arithmetic, p: Promise, along: str = "path") -> 
 # -- false neighbours -----------------------------------------------------------------------------------------------
 
 Altered = Callable[[Instance, Arithmetic, Promise], Sides]
+P = TypeVar("P")
 
 
-def altered(promise: Callable[[Instance], Promise | str], sides: Altered, name: str, why: str) -> Mutant:
-    """A mutant that alters what is promised, and fails with the probability of the promise."""
+def altered(
+    promise: Callable[[Instance], P | str],
+    sides: Callable[[Instance, Arithmetic, P], Sides],
+    name: str,
+    why: str,
+    chance: Callable[[P], float] = attrgetter("failure"),
+) -> Mutant:
+    """A mutant that alters what is promised, and fails with the probability of the promise (or another `chance`)."""
 
     def mutated(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
         p = promise(instance.problem)
@@ -63,7 +72,7 @@ def altered(promise: Callable[[Instance], Promise | str], sides: Altered, name: 
 
     def failure(problem: Instance) -> Mapping[str, float | str]:
         p = promise(problem)
-        return {"mutant": p if isinstance(p, str) else p.failure}
+        return {"mutant": p if isinstance(p, str) else chance(p)}
 
     return Mutant(name, why, mutated, failure)
 

@@ -13,17 +13,21 @@ from verification.arithmetic import Arithmetic
 from verification.claim import Claim, Kind, Mutant, Sides, Variant
 from verification.domains import initializations
 from verification.instances import Instance, Spec
-from verification.wide_runs import WideRun, longest
+from verification.promises import altered
+from verification.wide_runs import WideRun, descend, longest
 from verification.width_theorems import (
     LABELS,
     SAFE,
     constants,
+    labels,
+    network,
     options,
     refusal,
     rescaled,
     row,
     run,
     scale,
+    shorter,
     width_for,
 )
 
@@ -31,13 +35,19 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 SLUG = "theorem-sgd-smooth"
+#: Most samples of a step that is enumerated.
+_ENUMERATED = 8
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What is promised of SGD with step size eta: of the exit, and of ``E[||r_t||^2 1{T > t}]`` with this rate."""
+    """What is promised of SGD with step size eta: of the exit, and of ``E[||r_t||^2 1{T > t}]`` with this rate.
+
+    `failure` is that of W_0 and of the samples, `start` that of W_0 alone.
+    """
 
     failure: float
+    start: float
     eta: float
     rate: float
     alpha: float
@@ -54,16 +64,25 @@ def promise(problem: Instance) -> Promise | str:
         p, s = constants(problem), scale(problem)
         eta, rate, failure = rescaled(problem, row(problem, SLUG, "explicit"))
         alpha = bounds.gd_smooth_alpha(s * p.n**0.5, p.n, p.hidden.smallest).lower * SAFE
-        return Promise(failure, eta, rate, alpha, options(problem).nu)
+        o = options(problem)
+        start = 1 / p.n + bounds.misfit_failure(o.delta, p.n, p.spectrum.spectral_norm.upper)
+        return Promise(failure, start / SAFE, eta, rate, alpha, o.nu)
 
     found: Promise | str = problem.once(SLUG, compute)
     return found
 
 
+def small(problem: Instance) -> Promise | str:
+    """The same, where the samples of a step can be enumerated."""
+    n = len(problem["X"])
+    return promise(problem) if n <= _ENUMERATED else f"{n} samples are too many to enumerate"
+
+
 def failure(problem: Instance) -> Mapping[str, float | str]:
-    """1/n + exp(-delta^2 n / (2 ||X||^2)) + 1/nu: Markov's inequality takes 1/nu from the decay."""
-    p = promise(problem)
-    return {v.name: p if isinstance(p, str) else p.failure for v in CLAIM.variants}
+    """1/n + exp(-delta^2 n / (2 ||X||^2)), and 1/nu: from the decay by Markov's inequality; nothing from the mean."""
+    p, first = promise(problem), small(problem)
+    found = {v.name: p if isinstance(p, str) else p.failure for v in CLAIM.variants}
+    return found | {"first step": first if isinstance(first, str) else first.start}
 
 
 def exits(done: WideRun, m: Arithmetic, p: Promise) -> tuple[Sides, Sides]:
@@ -96,30 +115,44 @@ def decay(done: WideRun, m: Arithmetic, p: Promise, rate: float) -> Sides:
     return Sides(done.residual(done.steps) ** 2 if stayed else m.number(0.0), right)
 
 
+def first_step(instance: Instance, m: Arithmetic, eta: float, rate: float) -> Sides:
+    """``rate ||r_0||^2 <= ||r_0||^2 - E||r_1||^2``, given W_0: the n samples of a step are enumerated."""
+    problem, n = instance.problem, len(instance["X"])
+
+    def compute() -> list[WideRun]:
+        net, y = network(problem), labels(problem)
+        return [descend(m, net, instance["W"], y, eta, 1, [i]) for i in range(n)]
+
+    runs: list[WideRun] = instance.once(f"{SLUG}: first step {type(m).__name__} {eta!r}", compute)
+    before = runs[0].residual(0) ** 2
+    taken = [before - done.residual(1) ** 2 for done in runs]
+    return Sides(before * m.number(rate), sum(taken[1:], taken[0]) / m.number(float(n)))
+
+
 def sides(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
-    """The exit, over all steps, and the decay at the last."""
+    """The exit, over all steps, the decay at the last, and the mean over the samples of the first."""
     p = promise(instance.problem)
     if isinstance(p, str):
         return {}
     done = run(instance, m, p.eta, sampled=True)
     distance, residual = exits(done, m, p)
-    return {"distance": distance, "residual": residual, "decay": decay(done, m, p, p.rate)}
+    found = {"distance": distance, "residual": residual, "decay": decay(done, m, p, p.rate)}
+    if not isinstance(small(instance.problem), str):
+        found["first step"] = first_step(instance, m, p.eta, p.rate)
+    return found
 
 
 # -- false neighbours -----------------------------------------------------------------------------------------------
 
 
-def _of(altered: Callable[[Instance, Arithmetic, Promise], Sides], name: str, why: str) -> Mutant:
-    """A mutant that alters the promise, and fails with the same probability."""
+def _of(sides: Callable[[Instance, Arithmetic, Promise], Sides], name: str, why: str) -> Mutant:
+    """A mutant that alters what is promised of a run."""
+    return altered(promise, sides, name, why)
 
-    def mutated(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
-        p = promise(instance.problem)
-        return {} if isinstance(p, str) else {"mutant": altered(instance, m, p)}
 
-    def chance(problem: Instance) -> Mapping[str, float | str]:
-        return {"mutant": failure(problem)["distance"]}
-
-    return Mutant(name, why, mutated, chance)
+def _of_first_step(sides: Callable[[Instance, Arithmetic, Promise], Sides], name: str, why: str) -> Mutant:
+    """A mutant that alters what is promised of the mean over the samples of the first step."""
+    return altered(small, sides, name, why, lambda p: p.start)
 
 
 def _rate_times_n(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
@@ -129,6 +162,26 @@ def _rate_times_n(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
 def _short_distance(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
     done = run(instance, m, p.eta, sampled=True)
     return Sides(longest(done, "distance"), bounds.sgd_exit_distance(8.0, m.number(p.alpha), 1.0, done.residual(0)))
+
+
+def _without_slack(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
+    return first_step(instance, m, p.eta, 16 * p.rate)
+
+
+def _full_batch(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
+    mean = first_step(instance, m, p.eta, p.rate)
+    done = descend(m, network(instance.problem), instance["W"], labels(instance.problem), p.eta / len(instance["X"]), 1)
+    return Sides(done.residual(0) ** 2 - done.residual(1) ** 2, mean.right)
+
+
+def _uncapped(problem: Instance) -> float:
+    """``eta = 3/b^2``, b = B1 s: 3/4 nu times the second cap, at least 30 times the first."""
+    return shorter(3 / (constants(problem).phi.B1.upper * scale(problem)) ** 2)
+
+
+def _uncapped_step(instance: Instance, m: Arithmetic, p: Promise) -> Sides:
+    eta = _uncapped(instance.problem)
+    return first_step(instance, m, eta, p.rate * (eta / p.eta))
 
 
 # -- the claim ------------------------------------------------------------------------------------------------------
@@ -178,12 +231,24 @@ CLAIM = Claim(
         Variant("distance", r"\|W_t - W_0\|_F \le 8 \nu \|r_0\|/\alpha,\ \alpha^2 = \|y\|^2 \lambda(X)/(8n)"),
         Variant("residual", r"\|r_t\| \le 2 \nu \|r_0\|"),
         Variant("decay", r"P(\|r_t\|^2 1\{T > t\} > \nu (1 - \eta \alpha^2/n)^t \|r_0\|^2) \le \tfrac1\nu"),
+        Variant("first step", r"E[\|r_1\|^2 \mid W_0] \le (1 - \eta \alpha^2/n) \|r_0\|^2, over the n samples"),
     ),
     sides=sides,
     failure=failure,
     mutants=(
         _of(_rate_times_n, "rate-of-gd", "eta alpha^2 for eta alpha^2/n: as if every step used all samples"),
         _of(_short_distance, "distance-of-a-straight-line", "||r_0||/(4 alpha) for the distance 8 nu ||r_0||/alpha"),
+        _of_first_step(
+            _without_slack,
+            "without-the-proofs-slack",
+            "2 eta s^2 lambda(X)/n for the rate eta alpha^2/n: nothing for the draw of W_0, the way and the noise",
+        ),
+        _of_first_step(
+            _full_batch,
+            "full-batch",
+            "as fast as a step eta/n over all samples: as if nothing were drawn",
+        ),
+        _of_first_step(_uncapped_step, "uncapped-step", "eta = 3/b^2, without the caps: the first step"),
     ),
     extremal=(
         # Orthonormal rows: the decay is the same in every direction, 16 times as fast as promised.
@@ -206,7 +271,7 @@ CLAIM = Claim(
     proof=(
         "As in `theorem-gd-smooth`, sigma_min(J(W_0)) >= 2 alpha and ||r_0|| <= (1 + (1+delta) B1) ||y||, so that "
         "alpha^2 >= 8 nu L ||r_0||: `sgd-convergence` with ||J|| <= B1 s ||X||, ||J_i|| <= B1 s. The form of the decay "
-        "that is checked is Markov's inequality for ||r_t||^2 1{T > t}."
+        "that is checked is Markov's inequality for ||r_t||^2 1{T > t}, and at t = 1, given W_0, the mean itself."
     ),
 )
 
