@@ -398,6 +398,15 @@ def test_bad_guesses_make_wide_intervals_and_never_wrong_ones(monkeypatch: pytes
         assert judge(wide, exact)
 
 
+def test_an_iteration_that_misses_the_end_of_the_spectrum_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    A = symmetric(np.random.default_rng(0), 300, 2)
+    values, vectors = np.linalg.eigh(A)
+    monkeypatch.setattr(eigen, "_guess", lambda *_: eigen._Guess(float(values[5]), vectors[:, 5].copy()))
+    found = smallest_eigenvalue(A)
+    assert found.widened(1e-14).contains(values[0])
+    assert found.relative_radius < 1e-9
+
+
 def test_collatz_wielandt_bounds_norms() -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)

@@ -153,18 +153,23 @@ def _guess(A: Floats, semidefinite: bool) -> _Guess:
 # -- putting them together ------------------------------------------------------------------------------------------
 
 
-def _by_cholesky(A: Floats, guess: float, upper: float) -> float:
-    """A proved lower bound: the largest shift below the guess that succeeds, or Gershgorin's where none does."""
+def _by_cholesky(A: Floats, guess: float, tries: int) -> float | None:
+    """A proved lower bound from the first shift below the guess that succeeds, or None."""
     n = A.shape[0]
     trace = float(np.abs(A.diagonal()).sum()) + n * abs(guess)
     # The a-priori term of the factorisation is near gamma_n trace / 2; a twentieth of it is lost on the shift.
     margin = UNIT_ROUNDOFF * trace * (0.03 * n + 2.0)
-    target = min(guess, upper)
-    for _ in range(7):
-        bound = cholesky_bound(A, target - margin)
+    for _ in range(tries):
+        bound = cholesky_bound(A, guess - margin)
         if bound is not None:
             return bound
         margin *= 10
+    return None
+
+
+def _gershgorin(A: Floats) -> float:
+    """What always holds: ``min_i (a_ii - sum_{j != i} |a_ij|)``, rounded downward."""
+    n = A.shape[0]
     sums = np.abs(A).sum(axis=1)
     centre = A.diagonal()
     radius = grown(sums, n + 1) - np.abs(centre)
@@ -255,7 +260,14 @@ def _plain_interval(ball: SymmetricBall) -> tuple[float, float]:
         return down(float(ball.mid[0, 0]) - error), up(float(ball.mid[0, 0]) + error)
     guess = _guess(ball.mid, ball.semidefinite)
     upper = rayleigh_bound(ball.mid, guess.vector)
-    lower = _by_cholesky(ball.mid, guess.value, upper)
+    lower = _by_cholesky(ball.mid, min(guess.value, upper), 2)
+    if lower is None and ball.rows > _DENSE_GUESS:  # an iteration may have missed the end of the spectrum
+        guess = _full_guess(ball.mid)
+        upper = min(upper, rayleigh_bound(ball.mid, guess.vector))
+    if lower is None:
+        lower = _by_cholesky(ball.mid, min(guess.value, upper), 7)
+    if lower is None:
+        lower = _gershgorin(ball.mid)
     return down(lower - error), up(upper + error)
 
 
