@@ -46,6 +46,10 @@ SLUGS = (
     "corollary-random-data",
     "random-khatri-rao-edge",
     "phase-transition-lower",
+    "interpolation-certificate",
+    "interpolation-certificate-relu",
+    "initial-certificate",
+    "newton-certificate",
 )
 
 
