@@ -45,7 +45,8 @@ def aligned(shape: int | tuple[int, ...], dtype: Any = np.float64) -> NDArray[An
     count = math.prod(shape) if isinstance(shape, tuple) else shape
     raw = np.zeros(count * kind.itemsize + _LINE, dtype=np.uint8)
     start = -raw.ctypes.data % _LINE
-    return raw[start : start + count * kind.itemsize].view(kind).reshape(shape)
+    room: NDArray[Any] = raw[start : start + count * kind.itemsize].view(kind).reshape(shape)
+    return room
 
 
 def _pointer(builder: Any, address: Any, kind: Any) -> Any:

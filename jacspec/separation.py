@@ -43,7 +43,8 @@ def row_separation(X: NDArray[Any], *, structure: RowStructure | None = None) ->
     Returns
     -------
     Estimate
-        Infinite for a single row; exactly zero for repeated or antipodal rows.
+        Infinite for a single row; exactly zero for repeated or antipodal rows. Proved, for the rows as given and for
+        their exactly normalised selves.
 
     Raises
     ------
@@ -61,14 +62,16 @@ def row_separation(X: NDArray[Any], *, structure: RowStructure | None = None) ->
     True
     """
     X = check_matrix("X", X)
-    defect = check_unit_rows("X", X)
     n, d = X.shape
+    defect = check_unit_rows("X", X) + 1.01 * gamma(d + 4)  # an upper bound, proved
     if n == 1:
         return Estimate.infinite("a single row")
     if structure is not None and (structure.repeated or structure.antipodal):
         i, j = (structure.repeated or structure.antipodal)[0]
         return Estimate.zero(f"rows {i} and {j} are {'equal' if structure.repeated else 'antipodal'} up to scale")
     best, pair = math.inf, (0, 1)
+    # For rows with | ||x||^2 - 1 | <= defect, a pair whose Gram entry comes out smaller by this much is farther
+    # apart: dist^2 differs from 2 - 2 |g| by 2 defect + 2 d u (1 + defect) at most.
     slack = 4 * d * UNIT_ROUNDOFF + 4 * defect
     size = max(16, 4_000_000 // n)
     for start in range(0, n, size):
@@ -92,7 +95,7 @@ def row_separation(X: NDArray[Any], *, structure: RowStructure | None = None) ->
                 best, pair = float(distance[least]), (int(first[at + least]), int(second[at + least]))
     i, j = sorted(pair)
     radius = (d + 4) * UNIT_ROUNDOFF * best + 8 * UNIT_ROUNDOFF + 2 * defect
-    gap = Estimate(best, radius, False, f"rows {i} and {j}")
+    gap = Estimate(best, radius, True, f"rows {i} and {j}")
     return gap if gap.lower > 0 else gap.nonnegative(f"{UNDETERMINED} ({gap.note})")
 
 
@@ -135,5 +138,6 @@ def two_to_four(X: Floats, kr_norm: Estimate, norm: Estimate, defect: float, see
         if best <= value * (1 + 1e-14):
             break
         value = max(value, best)
-    lower = value * (1 - (2 * d + n + 16) * UNIT_ROUNDOFF - 2 * defect)
+    # Errors of X w, d u each, move the l4-norm by n^(1/4) d u, and it is at least 1 - defect at the start from a row.
+    lower = value * (1 - ((2 * n**0.25 + 2) * d + n + 16) * UNIT_ROUNDOFF - 2 * defect)
     return TwoToFour(lower=lower, upper=max(lower, min(uppers)))

@@ -35,6 +35,7 @@ FLOORS = {
     "covariance": 7,
     "literature": 5,
     "training": 7,
+    "proved": 8,
     "widths": 8,
     "constants": 9,
     "guarantees": 10,

@@ -48,6 +48,7 @@ def _theorem_options(command: F) -> F:
             click.option(
                 "--tolerance", type=float, default=1e-3, show_default=True, help="Relative residual to iterate to."
             ),
+            click.option("--rigorous", is_flag=True, help="Prove every constant: radii become proofs."),
         ]
     ):
         command = option(command)
@@ -75,7 +76,9 @@ def _compute(data: str, seed: int, quiet: bool, as_json: bool, hermite: int = 10
         dataset = load(
             data, normalize=o["normalize"], rows=o["rows"], labels=o["labels"], drop_repeated=o["drop_repeated"]
         )
-        return data_constants(dataset, functions, options=options, hermite_count=hermite, seed=seed, progress=say)
+        return data_constants(
+            dataset, functions, options=options, hermite_count=hermite, seed=seed, rigorous=o["rigorous"], progress=say
+        )
 
 
 def _data_lines(report: Constants) -> list[str]:
