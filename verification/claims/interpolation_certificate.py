@@ -12,7 +12,7 @@ from verification.arithmetic import Arithmetic
 from verification.certified import PARTS, Part, at_ratio, certificate, refused, sides_of
 from verification.claim import FLOAT64, Assumption, Claim, Kind, Mutant, Sides, Variant
 from verification.domains import SMOOTH_ACTIVATIONS
-from verification.dynamics import Run, descents, idle, run, told
+from verification.dynamics import descents, idle, run, told
 from verification.instances import Instance
 
 
@@ -137,7 +137,7 @@ CLAIM = Claim(
         Mutant("short-distance", r"0.99 s^*", _false("distance", _times("distance", 0.99))),
         Mutant("straight-distance", r"\|r\|/\sigma_{\min}, as if L = 0", _false("distance", _straight)),
         Mutant("sigma-doubled", r"2 \sigma_{\min}(J)", _false("sigma-min", _times("sigma_min", 2.0))),
-        Mutant("sigma-a-little-more", r"(1 + 10^{-6}) \sigma_{\min}(J)", _false("sigma-min", _times("sigma_min", 1 + 1e-6))),
+        Mutant("sigma-more", r"(1 + 10^{-6}) \sigma_{\min}(J)", _false("sigma-min", _times("sigma_min", 1 + 1e-6))),
         Mutant("residual-a-little-less", r"(1 - 10^{-6}) \|r\|", _false("residual", _times("residual", 1 - 1e-6))),
         Mutant("rate-doubled", r"twice the rate", _false("contraction", _times("rate", 2.0))),
         Mutant("norm-at-the-start", r"\beta = \|J(W)\|", _false("norm", _norm_at_the_start)),
@@ -161,9 +161,10 @@ CLAIM = Claim(
     ),
     floor=0.5,
     proof=(
-        "gd-kantorovich at W, in its sharp form (c = 1 for eta beta^2 <= 1), with a proved lower bound of sigma_min(J(W)) "
-        "and proved upper bounds of ||r||, L = B2 ||v||_inf ||X||_{2->4}^2 and of ||J|| on the ball of radius s*: its proof "
-        "uses them in these directions only. The float64 numbers are the exact problem, so no rounding of the run matters."
+        "gd-kantorovich at W, in its sharp form (c = 1 for eta beta^2 <= 1), with a proved lower bound of "
+        "sigma_min(J(W)) and proved upper bounds of ||r||, L = B2 ||v||_inf ||X||_{2->4}^2 and of ||J|| on the ball of "
+        "radius s*: its proof uses them in these directions only. The float64 numbers are the exact problem, so no "
+        "rounding of the run matters."
     ),
 )  # fmt: skip
 

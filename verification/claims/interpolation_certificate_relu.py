@@ -143,8 +143,8 @@ CLAIM = Claim(
     id="interpolation-certificate-relu",
     title="A certificate for ReLU: zero loss without crossing a kink",
     statement=(
-        r"J_S \Delta = -r,\ |\langle \Delta_l, x_i \rangle| < |\langle w_l, x_i \rangle| \ \forall i, l \in S \Rightarrow "
-        r"f(W + \Delta) = y, \text{ within the stated distance}"
+        r"J_S \Delta = -r,\ |\langle \Delta_l, x_i \rangle| < |\langle w_l, x_i \rangle| \ \forall i, l \in S "
+        r"\Rightarrow f(W + \Delta) = y, \text{ within the stated distance}"
     ),
     source="theory.md section 7; jacspec",
     kind=Kind.UPPER,
@@ -183,8 +183,8 @@ CLAIM = Claim(
     ),
     floor=0.4,
     proof=(
-        "Along W + t Delta, 0 <= t <= 1, no unit of S changes its sign at a row and the others stay, so f is affine there "
-        "and f(W + Delta) = f(W) + J_S Delta = y."
+        "Along W + t Delta, 0 <= t <= 1, no unit of S changes its sign at a row and the others stay, so f is affine "
+        "there and f(W + Delta) = f(W) + J_S Delta = y."
     ),
 )  # fmt: skip
 

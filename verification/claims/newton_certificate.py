@@ -130,7 +130,8 @@ CLAIM = Claim(
     id="newton-certificate",
     title="Newton-Kantorovich at given weights: an interpolator exists",
     statement=(
-        r"h = 2 L \|J^+\| \|J^+ r\| \le 1 \text{ at } W \Rightarrow \text{some } W^* \in W + \operatorname{range} J^\top "
+        r"h = 2 L \|J^+\| \|J^+ r\| \le 1 \text{ at } W \Rightarrow "
+        r"\text{some } W^* \in W + \operatorname{range} J^\top "
         r"\text{ has } f(W^*) = y,\ \|W^* - W\|_F \le \frac{2 \|J^+ r\|}{1 + \sqrt{1 - h}} \le 2 \|J^+ r\|"
     ),
     source="Kantorovich; theory.md section 7; jacspec",
@@ -154,7 +155,7 @@ CLAIM = Claim(
         Mutant("short-distance", "0.99 of the distance", _false("distance", _share_of("distance", 0.99))),
         Mutant("first-step-only", r"\|J^+ r\|, as if L = 0", _false("distance", _first_step_only)),
         Mutant("by-norm", r"\|r\|/\|J\| for \|J^+ r\|", _false("newton-step", _by_norm)),
-        Mutant("step-a-little-less", r"(1 - 10^{-6}) \|J^+ r\|", _false("newton-step", _share_of("newton_step", 1 - 1e-6))),
+        Mutant("step-less", r"(1 - 10^{-6}) \|J^+ r\|", _false("newton-step", _share_of("newton_step", 1 - 1e-6))),
     ),
     extremal=(
         *({**_LINE, "ratio": ratio, "eta_bar": 1.0, "seed": seed}
