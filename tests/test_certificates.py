@@ -15,6 +15,7 @@ from jacspec.certificates import Certificate, certify, files, gauss_newton_polis
 from jacspec.certificates.least_change import smallest_turns, solved
 from jacspec.certificates.linearization import linearize, norm_bounds, precise_residual
 from jacspec.certificates.lipschitz import Smoothness
+from jacspec.enclosure.elementwise import phi_enclosure
 from jacspec.rounding import Estimate
 from verification.arithmetic import Multiprecision
 
@@ -192,6 +193,58 @@ def test_residual_in_both_arithmetics(name: str) -> None:
     assert np.all(radius <= at.residual_radius)
 
 
+LANES = {
+    # What is dropped: (what to patch, activation, size of W, whether the residual or D falls out of its ball)
+    "pre-activations": ("gram_radius", "sin", 1e5, "residual"),
+    "pre-activations of D": ("gram_radius", "sin", 1e5, "D"),
+    "phi": ("phi_enclosure", "erf", 1.0, "residual"),
+    "phi'": ("phi_enclosure", "erf", 1.0, "D"),
+    "sums": ("UNIT_ROUNDOFF", "linear", 1.0, "residual"),
+}
+
+
+def _misses(lane: str, seed: int) -> bool:
+    """Whether f(W) - y or D lies outside its ball, in 60 digits."""
+    _, name, size, which = LANES[lane]
+    rng = np.random.default_rng(seed)
+    d = 1 if lane == "sums" else 6  # one product: pre-activations of small integers are exact
+    W = rng.integers(-4, 5, (40, 1)) * 1.0 if lane == "sums" else size * rng.standard_normal((12, d))
+    X = np.ones((3, 1)) if lane == "sums" else rng.standard_normal((3, d))
+    net, y = ShallowNet(W, rng.standard_normal(len(W)), name), rng.standard_normal(3)
+    at = linearize(net, X, y)
+    m = Multiprecision(60)
+    with m.working():
+        Z, v = m.matrix(X) @ m.matrix(W).T, m.matrix(net.v)
+        if which == "D":
+            off = np.abs(m.evaluate(net.activation, "dphi", Z) * v - m.matrix(at.D.mid)) - m.matrix(at.D.rad)
+        else:
+            truth = m.evaluate(net.activation, "phi", Z) @ v - m.matrix(y)
+            off = np.abs(truth - m.matrix(at.residual)) - m.matrix(at.residual_radius)
+        return bool(np.any(off > 0))
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_dropped_error_term_is_caught(lane: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not any(_misses(lane, seed) for seed in range(20))
+    target, home = LANES[lane][0], "jacspec.certificates.linearization"
+    if target == "gram_radius":
+        monkeypatch.setattr(f"{home}.gram_radius", lambda A: np.zeros(len(A)))
+    elif target == "phi_enclosure":
+
+        def bold(*arguments: object) -> tuple[np.ndarray, ...]:
+            a, r, b, s = phi_enclosure(arguments[0], arguments[1])  # type: ignore[arg-type]
+            return a, 0 * r, b, 0 * s
+
+        monkeypatch.setattr(f"{home}.phi_enclosure", bold)
+        monkeypatch.setattr(f"{home}.UNIT_ROUNDOFF", 0.0)
+    else:
+        monkeypatch.setattr(f"{home}.UNIT_ROUNDOFF", 0.0)
+        monkeypatch.setattr(
+            f"{home}.phi_enclosure", lambda p, z, r: (z, 0 * z, np.ones_like(z), 0 * z)
+        )  # what is linear is exact: only the sums are left
+    assert any(_misses(lane, seed) for seed in range(20))
+
+
 def test_norm_bounds() -> None:
     e = norm_bounds(np.array([3.0, -4.0]), np.array([0.5, 0.0]))
     assert e.contains(math.hypot(2.5, 4.0))
@@ -287,6 +340,7 @@ def test_overflow_is_no_certificate() -> None:
     X, y = sphere(3, 3), np.ones(3)
     refused(certify(ShallowNet(np.full((4, 3), 1e200), np.ones(4), "quadratic"), X, y), "overflows")
     refused(certify(ShallowNet(np.full((4, 3), 1e308), np.ones(4), "softplus"), X * 1e5, y), "overflows")
+    refused(certify(ShallowNet(np.full((4, 3), 1e150), np.full(4, 1e200), "quadratic"), X, y), "overflows")
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e-80, 1e80, 1e150, 1e300])

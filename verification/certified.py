@@ -25,7 +25,7 @@ Part = Callable[[Run, Certificate], Sides | None]
 def step_size(instance: Instance, f: Map) -> float:
     """eta = eta_bar / (2 (||J_0|| + sigma_0)^2): ||J|| is at most that sum wherever a certificate reaches."""
     top, low = f.singular_values(f.start)
-    return float(instance.spec["eta_bar"]) / (2 * (top.upper + low.upper) ** 2)
+    return float(float(instance.spec["eta_bar"]) / (2 * (top.upper + low.upper) ** 2))
 
 
 def at_ratio(instance: Instance, f: Map) -> tuple[float, float]:

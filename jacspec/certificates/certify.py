@@ -133,6 +133,9 @@ def _attempt(net: ShallowNet, X: Floats, y: Floats, routes: tuple[str, ...], eta
     """One try at these weights."""
 
     def verdict(route: str, evidence: Evidence) -> Certificate:
+        loose = [name for name, e in evidence.fields.items() if isinstance(e, Estimate) and not e.rigorous]
+        if evidence.reason is None and loose:
+            evidence = replace(evidence, reason=f"{', '.join(loose)}: not proved")
         word: Any = "CERTIFIED" if evidence.reason is None else "NOT CERTIFIED"
         arrays = {"X": frozen(X.copy()), "y": frozen(y.copy())}
         return Certificate(word, evidence.reason, _SLUGS[route], net, **arrays, **evidence.fields)

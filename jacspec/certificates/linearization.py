@@ -70,9 +70,10 @@ def linearize(net: ShallowNet, X: Floats, y: Floats) -> Linearization:
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         Z = X @ net.W.T
         Z_radius = np.outer(gram_radius(X), gram_radius(net.W)) * (1 + 4 * UNIT_ROUNDOFF)
+        nothing = np.full(n, math.inf)
+        unknown = Linearization(Z, Z_radius, nothing, nothing, BallMatrix(np.zeros_like(Z), np.zeros_like(Z)))
         if not (np.all(np.isfinite(Z)) and np.all(np.isfinite(Z_radius))):
-            nothing = np.full(n, math.inf)
-            return Linearization(Z, Z_radius, nothing, nothing, BallMatrix(np.zeros_like(Z), np.zeros_like(Z)))
+            return unknown
         value, value_radius, slope, slope_radius = phi_enclosure(net.activation, Z, Z_radius)
         r = value @ net.v - y
         # Errors of phi, of k products and their sum, and of the difference.
@@ -80,6 +81,8 @@ def linearize(net: ShallowNet, X: Floats, y: Floats) -> Linearization:
         radius = (spread + UNIT_ROUNDOFF * np.abs(r)) * (1 + gamma(k + 16)) + _TINY
         mid = slope * net.v
         rad = (slope_radius * v + UNIT_ROUNDOFF * np.abs(mid)) * (1 + gamma(8)) + _TINY
+    if not (np.all(np.isfinite(mid)) and np.all(np.isfinite(rad))):
+        return unknown
     return Linearization(Z, Z_radius, r, radius, BallMatrix(mid, rad))
 
 

@@ -52,7 +52,7 @@ def kantorovich(
     beta = smoothness.norm_within(Estimate.exact(path.upper), top)
     most = 1 / Estimate.exact(beta.upper) ** 2
     if eta is None:
-        eta = math.nextafter(most.lower, 0.0)
+        eta = most.lower * (1 - 2.0**-48)  # so that eta beta^2 <= 1 beyond the rounding of this product too
     c = Estimate.exact(1.0)
     if not (Estimate.exact(eta) * Estimate.exact(beta.upper) ** 2).upper <= 1:
         return _long_steps(smoothness, fields, (sigma, top, r, steep), eta)

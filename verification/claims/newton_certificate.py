@@ -44,7 +44,8 @@ def _pseudoinverse(J: Matrix, r: Matrix) -> Matrix:
 
     K = mp.matrix((J @ J.T).tolist())
     solved = mp.lu_solve(K, mp.matrix([[x] for x in r]))
-    return J.T @ [solved[i] for i in range(len(r))]
+    weights: Matrix = J.T @ [solved[i] for i in range(len(r))]
+    return weights
 
 
 def first_step(instance: Instance, m: Arithmetic) -> Any:
