@@ -287,7 +287,7 @@ class Estimate:
         return Estimate.of(other) / self
 
     def __pow__(self, exponent: float | int) -> Estimate:
-        """Power of a nonnegative interval (end points through libm `pow`, widened by 2 ulp), or an even one of any."""
+        """Power of a nonnegative interval, or an even one of any. Multiples of 1/2 need no libm."""
         if exponent == 1:
             return self
         if self.lower < 0:
@@ -394,17 +394,37 @@ def _quotient(a: float, b: float, outward: Outward) -> float:
     return _toward(a / b, outward, positive)
 
 
+#: Powers up to this one that are multiples of 1/2 are products and square roots.
+_MOST_PRODUCTS = 16
+
+
 def _power(x: float, exponent: float, outward: Outward) -> float:
-    """One end of x^exponent for x >= 0: `sqrt` rounds correctly, `pow` is widened by one ulp more."""
+    """One end of x^exponent for x >= 0.
+
+    Multiples of 1/2 by products and the (correctly rounded) square root; others by libm's `pow`, taken to be good to
+    an ulp and widened by two.
+    """
     if exponent != 0 and (x == 0 or math.isinf(x)):
         return 0.0 if (x == 0) == (exponent > 0) else _INF
-    if exponent == 0.5:
-        return outward(math.sqrt(x))
+    if 0 < exponent <= _MOST_PRODUCTS and 2 * exponent == int(2 * exponent):
+        return _by_products(x, exponent, outward)
+    if -_MOST_PRODUCTS <= exponent < 0 and 2 * exponent == int(2 * exponent):
+        inward = _by_products(x, -exponent, _up if outward is _down else _down)
+        return _quotient(1.0, inward, outward) if inward > 0 else _INF
     try:
         power = float(x**exponent)
     except OverflowError:
         power = _INF
     return _toward(_toward(power, outward, True), outward, True)
+
+
+def _by_products(x: float, exponent: float, outward: Outward) -> float:
+    """x^exponent for 0 < x < inf and 2 exponent a small natural number, every operation rounded outward."""
+    whole = int(exponent)
+    power = 1.0 if whole == exponent else outward(math.sqrt(x))
+    for i in range(whole):
+        power = x if power == 1.0 and i == 0 and whole == exponent else _product(power, x, outward)
+    return power
 
 
 # -- a-priori radii -------------------------------------------------------------------------------------------------
