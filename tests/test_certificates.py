@@ -12,9 +12,10 @@ from mpmath import mpf
 
 from jacspec import InputError, ShallowNet, activation, train
 from jacspec.certificates import Certificate, certify, files, gauss_newton_polish, stop_when_certified
-from jacspec.certificates.least_change import smallest_turns, solved
+from jacspec.certificates.least_change import applied, smallest_turns, solved
 from jacspec.certificates.linearization import linearize, norm_bounds, precise_residual
 from jacspec.certificates.lipschitz import Smoothness
+from jacspec.enclosure import BallMatrix
 from jacspec.enclosure.elementwise import phi_enclosure
 from jacspec.rounding import Estimate
 from verification.arithmetic import Multiprecision
@@ -243,6 +244,42 @@ def test_a_dropped_error_term_is_caught(lane: str, monkeypatch: pytest.MonkeyPat
             f"{home}.phi_enclosure", lambda p, z, r: (z, 0 * z, np.ones_like(z), 0 * z)
         )  # what is linear is exact: only the sums are left
     assert any(_misses(lane, seed) for seed in range(20))
+
+
+APPLIED = {"products": "gram_radius", "sums": "UNIT_ROUNDOFF", "D": ""}
+
+
+def _application_misses(lane: str, seed: int) -> bool:
+    """Whether J Delta lies outside its ball, in 60 digits; D at the end of its own."""
+    rng = np.random.default_rng(seed)
+    d = 1 if lane == "sums" else 6
+    X = np.ones((3, 1)) if lane == "sums" else rng.standard_normal((3, d))
+    mid, delta = rng.standard_normal((3, 30)), rng.standard_normal((30, d))
+    rad = 1e-12 * rng.random((3, 30)) if lane == "D" else np.zeros((3, 30))
+    _, _, value, radius = applied(BallMatrix(mid, rad if lane != "D" or seed < 100 else 0 * rad), X, delta)
+    m = Multiprecision(60)
+    with m.working():
+        P = m.matrix(X) @ m.matrix(delta).T
+        D = m.matrix(mid) + m.matrix(rad) * np.sign(X @ delta.T)
+        off = np.abs(np.sum(D * P, axis=1) - m.matrix(value)) - m.matrix(radius)
+        return bool(np.any(off > 0))
+
+
+@pytest.mark.parametrize("lane", APPLIED)
+def test_a_dropped_error_term_of_j_delta_is_caught(lane: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not any(_application_misses(lane, seed) for seed in range(30))
+    home = "jacspec.certificates.least_change"
+    if lane == "products":
+        monkeypatch.setattr(f"{home}.gram_radius", lambda A: np.zeros(len(A)))
+        monkeypatch.setattr(f"{home}.UNIT_ROUNDOFF", 0.0)
+        assert any(_application_misses(lane, seed) for seed in range(30))
+    elif lane == "sums":
+        monkeypatch.setattr(f"{home}.gram_radius", lambda A: np.zeros(len(A)))  # products by 1 are exact
+        assert not any(_application_misses(lane, seed) for seed in range(30))
+        monkeypatch.setattr(f"{home}.UNIT_ROUNDOFF", 0.0)
+        assert any(_application_misses(lane, seed) for seed in range(30))
+    else:
+        assert any(_application_misses(lane, seed) for seed in range(100, 130))  # the radii of D ignored
 
 
 def test_norm_bounds() -> None:

@@ -104,8 +104,8 @@ def smallest_turns(D: Floats, X: Floats, target: Floats, room: Floats) -> Floats
 
     Weighted least squares, ``min sum_il omega_il (<Delta_l, x_i>/room_il)^2``, and Lawson's reweighting of omega by the
     turns themselves, which tends to the least maximum; the best of all rounds, or the first below 1/2. One round where
-    it shows that none will come below 1. Nothing is
-    proved of it. Costs n k d numbers and ``n^2 k d`` operations a round.
+    it shows that none will come below 1. Nothing is proved of it. Costs n k d numbers and ``n^2 k d`` operations a
+    round.
 
     Parameters
     ----------
