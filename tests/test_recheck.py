@@ -205,6 +205,33 @@ def test_random_certificates_are_valid(tmp_path: Path, request: pytest.FixtureRe
     assert made_so_far > 0.3 * tried
 
 
+def test_certificates_at_the_very_edge_are_valid(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Residuals that put h within 1e-15 to 0.1 of 1, on either side; --slow: 3,000 certificates."""
+    rng, path, certified, refused = np.random.default_rng(77), tmp_path / "c.npz", 0, 0
+    wanted = 3_000 if request.config.getoption("--slow") else 60
+    while certified < wanted:
+        name = str(rng.choice(SMOOTH[:-1]))
+        n, d = (int(t) for t in rng.integers(1, 7, 2))
+        net, X, y = problem(rng, name, n, d, int(rng.integers(1, 9)) + -(-n // d), 1e-12)
+        base = certify(net, X, y, method="kantorovich")
+        if not base.certified:
+            continue
+        assert base.sigma_min is not None
+        assert base.lipschitz is not None
+        share = 1 - rng.choice([-1, 1]) * 10.0 ** rng.uniform(-15, -1)
+        u = rng.standard_normal(n)
+        size = share * base.sigma_min.value**2 / (2 * base.lipschitz.value)
+        found = certify(net, X, net(X) + size * u / np.linalg.norm(u), method="kantorovich")
+        if found.certified:
+            certified += 1
+            found.save(path)
+            finding = recheck(path)
+            assert finding.valid, (name, share, finding.reason)
+        else:
+            refused += 1
+    assert refused > wanted / 3
+
+
 # -- what is false --------------------------------------------------------------------------------------------------
 
 FALSE = {
