@@ -103,7 +103,7 @@ def smallest_turns(D: Floats, X: Floats, target: Floats, room: Floats) -> Floats
     r"""Delta (k, d) with ``J Delta = t`` and small ``max |<Delta_l, x_i>| / room_il``, in float64.
 
     Weighted least squares, ``min sum_il omega_il (<Delta_l, x_i>/room_il)^2``, and Lawson's reweighting of omega by the
-    turns themselves, which tends to the least maximum; the best of all rounds, or the first below 1/2. One round where
+    turns themselves, which tends to the least maximum; the best of all rounds, or the first below 0.9. One round where
     it shows that none will come below 1. Nothing is proved of it. Costs n k d numbers and ``n^2 k d`` operations a
     round.
 
@@ -148,7 +148,7 @@ def smallest_turns(D: Floats, X: Floats, target: Floats, room: Floats) -> Floats
             best, best_turn = delta, most
         # The first round has the least sum of squares, and a maximum is at least the root of their mean: no weights
         # can bring it below that.
-        if most < 0.5 or (tried == 0 and np.linalg.norm(turn) >= np.sqrt(n * k)):
+        if most < 0.9 or (tried == 0 and np.linalg.norm(turn) >= np.sqrt(n * k)):
             break
         omega = omega * (turn / most + 1e-3)
         omega /= np.max(omega)
