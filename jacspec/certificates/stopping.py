@@ -23,7 +23,7 @@ class StopWhenCertified:
     """Asked at every checkpoint of a run; True once the weights there are certified.
 
     A look at the checkpoint's own (unproved) sigma_min comes first: where ``2 L ||r|| >= 4 sigma_min^2`` nothing is
-    tried.
+    tried (`newton-certificate` alone might succeed there; ask for it by name).
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class StopWhenCertified:
         return self.certificate.certified
 
     def _far(self, state: State) -> bool:
-        if state.checkpoint is None or self.polish:
+        if state.checkpoint is None or self.polish or self.method == "newton":
             return False
         if self._lipschitz is None:
             net = state.net()
