@@ -14,13 +14,24 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
-LINES = [line.split("#")[0].strip() for line in README.splitlines() if line.startswith("    ")]
-COMMANDS = [line for line in LINES if line.startswith(("jacspec ", "python -m verification"))]
+INDENTED = re.findall(r"(?:^    .*\n)+", README, re.M)
+#: Lines that stand together are typed one after the other, in one folder.
+SESSIONS = [
+    commands
+    for block in INDENTED
+    if (
+        commands := [
+            line
+            for line in (line.split("#")[0].strip() for line in block.splitlines())
+            if line.startswith(("jacspec ", "python -m verification"))
+        ]
+    )
+]
 
 
 def test_there_is_something_to_check() -> None:
     assert PYTHON
-    assert len(COMMANDS) >= 8
+    assert sum(map(len, SESSIONS)) >= 8
 
 
 @pytest.mark.parametrize("block", range(len(PYTHON)))
@@ -39,18 +50,17 @@ def run(arguments: list[str], cwd: Path | None = None) -> subprocess.CompletedPr
     return subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=400, check=False, cwd=cwd)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands_run(command: str, tmp_path: Path) -> None:
-    words = shlex.split(command)
-    if words[0] == "jacspec":
-        start = [sys.executable, "-c", "from verification.cli import run; run()"]
-        words = words[1:]
-        if words[0] == "verify":
-            words += ["--examples", "20", "--jobs", "1"]  # the same path, less of it
-        if words[0] == "sharpen":
-            words += ["--evaluations", "100"]
-    else:
-        start = [sys.executable]
-        words = [*words[1:], "--examples", "20"]
-    done = run([*start, *words], tmp_path)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize("commands", SESSIONS, ids=lambda commands: commands[0])
+def test_commands_run(commands: list[str], tmp_path: Path) -> None:
+    for command in commands:
+        done = run(shortened(shlex.split(command)), tmp_path)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def shortened(words: list[str]) -> list[str]:
+    """The same path with less work."""
+    if words[0] != "jacspec":
+        return [sys.executable, *words[1:], "--examples", "20"]
+    less = {"verify": ["--examples", "20", "--jobs", "1"], "sharpen": ["--evaluations", "100"]}
+    start = [sys.executable, "-c", "from verification.cli import run; run()"]
+    return [*start, *words[1:], *less.get(words[1], [])]
