@@ -13,7 +13,7 @@ from ..enclosure import jacobian_singular_values
 from ..network import ShallowNet
 from ..rounding import Estimate
 from .certificate import Certificate, Method, frozen
-from .linearization import Linearization, linearize, precise_residual
+from .linearization import SIGMA_GAP, Linearization, linearize, precise_residual
 from .lipschitz import Smoothness
 from .piecewise import piecewise
 from .polish import gauss_newton_polish
@@ -152,7 +152,7 @@ def _attempt(net: ShallowNet, X: Floats, y: Floats, routes: tuple[str, ...], eta
         if evidence.reason is not None and (sharper := _sharper(net, X, y, at)) is not None:
             evidence = piecewise(sharper, X)
         return verdict("relu", evidence)
-    extremes = jacobian_singular_values(at.D, X)
+    extremes = jacobian_singular_values(at.D, X, gap=SIGMA_GAP)
     low = extremes[0]
     if not low.is_positive():
         fields = {"residual": at.residual_norm, "sigma_min": low}

@@ -19,10 +19,12 @@ from ..enclosure.elementwise import phi_enclosure
 from ..network import ShallowNet
 from ..rounding import UNIT_ROUNDOFF, Estimate, gamma, gram_radius
 
-__all__ = ["PRECISE_PAIRS", "Linearization", "linearize", "norm_bounds", "precise_residual"]
+__all__ = ["PRECISE_PAIRS", "SIGMA_GAP", "Linearization", "linearize", "norm_bounds", "precise_residual"]
 
 Floats = NDArray[np.float64]
 
+#: Relative width of sigma_min(J) that will do: h moves by twice that. Asking for more costs a factorisation or two.
+SIGMA_GAP = 1e-6
 #: Evaluations of phi that ball arithmetic may make (some 5 microseconds each).
 PRECISE_PAIRS = 50_000
 _BITS = 160

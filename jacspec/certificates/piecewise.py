@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ..enclosure import BallMatrix, jacobian_singular_values
 from ..rounding import UNIT_ROUNDOFF, Estimate
 from .least_change import Solve, applied, least_change, smallest_turns
-from .linearization import Linearization, norm_bounds
+from .linearization import SIGMA_GAP, Linearization, norm_bounds
 from .smooth import Evidence
 
 __all__ = ["piecewise"]
@@ -60,7 +60,7 @@ class _Search:
         turn = (np.abs(P) + P_radius) / room
         if self._crossing(turn):
             return turn
-        sigma = jacobian_singular_values(D, self.X)[0]
+        sigma = jacobian_singular_values(D, self.X, gap=SIGMA_GAP)[0]
         self.fields["sigma_min"] = sigma
         if not sigma.is_positive():
             self.reason = f"sigma_min(J_S) is not told from 0 with {len(S)} units (at most {sigma.upper:.3g})"
