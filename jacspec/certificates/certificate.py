@@ -169,14 +169,17 @@ class Certificate:
         Raises
         ------
         InputError
-            If the file is missing, not a certificate, or has changed by one bit.
+            If the file is missing, not a certificate, has changed by one bit, or contradicts itself.
         """
         arrays, meta = files.read(path)
         estimates: dict[str, Any] = {}
         try:
             for name, (value, radius, note) in meta["estimates"].items():
-                estimates[name] = Estimate(value, radius, True, note)
-            return cls(
+                estimates[name] = e = Estimate(value, radius, True, note)
+                # The recheck proves these ends: an interval must not promise more than they do.
+                if meta[name] != (e.upper if _ESTIMATES[name] else e.lower):
+                    raise ValueError(f"the interval of {name} is not that of the number claimed")
+            found = cls(
                 verdict=meta["verdict"],
                 net=ShallowNet(arrays["W"], arrays["v"], meta["activation"]),
                 X=frozen(check_matrix("X", arrays["X"])),
@@ -186,7 +189,10 @@ class Certificate:
                 **estimates,
                 **{name: meta[name] for name in _PLAIN},
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if found.inputs_sha256() != meta["inputs_sha256"]:
+                raise ValueError("inputs_sha256 is not that of its X, y, W and v")
+            return found
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             expected = f"a certificate of format {files.FORMAT} ({type(error).__name__}: {error})"
             raise InputError("path", repr(os.fspath(path)), expected) from None
 

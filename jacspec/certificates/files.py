@@ -90,7 +90,12 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         raise InputError("path", repr(path), f"{expected}, of format {FORMAT}")
     if hashlib.sha256(head).hexdigest().encode() != digits:
         raise InputError("path", repr(path), f"{expected}, unchanged (its SHA-256 does not fit)")
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    meta: dict[str, Any] = json.loads(arrays.pop("meta").tobytes())
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(arrays.pop("meta").tobytes())
+    except Exception as error:  # numpy, zipfile and json raise a dozen kinds
+        raise InputError("path", repr(path), f"{expected} (its contents: {type(error).__name__})") from None
+    if not isinstance(meta, dict):
+        raise InputError("path", repr(path), f"{expected}, of format {FORMAT}")
     return arrays, meta

@@ -206,12 +206,16 @@ def _smooth_part(c: Claimed, net: _Network, phi: Smooth, proved: list[str]) -> B
     return K
 
 
+def _residual_at_most(r: list[Ball], c: Claimed, proved: list[str]) -> None:
+    most = c.numbers["residual"]
+    _need(below(norm(r), arb(most)), f"||f(W) - y|| <= {most!r}", proved)
+
+
 def _kantorovich(c: Claimed, proved: list[str]) -> str:
     """`gd-kantorovich` at W: the sharp form (c = 1, eta beta^2 <= 1), or the one with its c."""
     net, phi, x = _Network(c), _smooth(c), {name: arb(value) for name, value in c.numbers.items()}
     _need(bool(x["eta"] > 0 and x["rate"] > 0), "the step size and the rate are positive", proved)
-    r = norm(net.residual(phi.value))
-    _need(below(r, x["residual"]), f"||f(W) - y|| <= {c.numbers['residual']!r}", proved)
+    _residual_at_most(net.residual(phi.value), c, proved)
     K = _smooth_part(c, net, phi, proved)
     sigma, L, eta, beta, r = x["sigma_min"], x["lipschitz"], x["eta"], x["beta"], x["residual"]
     share = x["path_constant"]
@@ -253,6 +257,7 @@ def _newton(c: Claimed, proved: list[str]) -> str:
     """Newton-Kantorovich on W + range(J^T)."""
     net, phi, x = _Network(c), _smooth(c), {name: arb(value) for name, value in c.numbers.items()}
     r = net.residual(phi.value)
+    _residual_at_most(r, c, proved)
     K = _smooth_part(c, net, phi, proved)
     try:
         solved = K.solve(column(r)).entries()
@@ -282,6 +287,7 @@ def _piecewise(c: Claimed, proved: list[str]) -> str:
     signs = all(Z[i][m] > 0 or Z[i][m] < 0 for i in range(net.n) for m in chosen)
     _need(signs, f"no row lies on the kink of one of the {len(chosen)} units that move", proved)
     r = net.residual(lambda z: high * z.max(arb(0)) + low * z.min(arb(0)))
+    _residual_at_most(r, c, proved)
     factor = arb_mat([[net.v[m] * (high if Z[i][m] > 0 else low) for m in chosen] for i in range(net.n)])
     K, s = net.gram(factor), c.numbers["sigma_min"]
     _need(s > 0 and positive_definite(shifted(K, -(arb(s) * arb(s)))), f"sigma_min(J_S) >= {s!r}", proved)
@@ -298,8 +304,11 @@ def _piecewise(c: Claimed, proved: list[str]) -> str:
     rows = arb_mat([[factor[i, m] * weights[i] for m in range(len(chosen))] for i in range(net.n)])
     delta = step + rows.transpose() * net.X
     turned = net.X * delta.transpose()
-    stays = all(abs(turned[i, j]) < abs(Z[i][m]) for i in range(net.n) for j, m in enumerate(chosen))
-    _need(stays, "no unit that moves changes its sign at any row", proved)
+    turns = [(abs(turned[i, j]), abs(Z[i][m])) for i in range(net.n) for j, m in enumerate(chosen)]
+    _need(all(turn < room for turn, room in turns), "no unit that moves changes its sign at any row", proved)
+    share = arb(c.numbers["h"])
+    near = all(below(turn, share * room) for turn, room in turns)
+    _need(near, f"none goes further than {c.numbers['h']!r} of the way to its kink", proved)
     size = norm(delta.entries())
     _need(below(size, arb(c.numbers["distance"])), f"||Delta||_F <= {c.numbers['distance']!r}", proved)
     return f"an exact interpolator lies within {c.numbers['distance']:.6g} of W, in the same linear region of S"

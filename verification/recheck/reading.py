@@ -12,6 +12,7 @@ import io
 import json
 import math
 import os
+import zipfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,14 +26,18 @@ _MARK = f"{_FORMAT} sha256=".encode()
 _DIGITS = 64
 
 _RELU = "interpolation-certificate-relu"
-#: Numbers that a certificate of each method must claim.
+#: Numbers that a certificate of each method must claim; it may claim no others, for nobody would have checked them.
 _NUMBERS = {
     "interpolation-certificate": (
         *("sigma_min", "residual", "lipschitz", "beta", "eta", "h", "distance", "rate", "path_constant"),
     ),
-    "newton-certificate": ("sigma_min", "newton_step", "lipschitz", "h", "distance"),
-    _RELU: ("sigma_min", "distance"),
+    "newton-certificate": ("sigma_min", "residual", "newton_step", "lipschitz", "h", "distance"),
+    _RELU: ("sigma_min", "residual", "h", "distance"),
 }
+_ALL_NUMBERS = {name for names in _NUMBERS.values() for name in names}
+
+#: Balls in the largest arrays, n (n + k): some 5 GB. FLINT ends the process where memory does.
+_MOST_BALLS = 20_000_000
 
 
 class Rejected(Exception):
@@ -86,12 +91,26 @@ def read(path: str | os.PathLike[str]) -> Claimed:
     if hashlib.sha256(head).hexdigest().encode() != digits:
         raise Rejected("the file has been changed since it was written: its SHA-256 does not fit")
     try:
+        _plain_members(content)
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(arrays.pop("meta").tobytes().decode())
+    except Rejected:
+        raise
     except Exception as error:  # numpy, zipfile and json raise a dozen kinds
         raise Rejected(f"its contents cannot be read ({type(error).__name__})") from None
     return _claimed(arrays, meta)
+
+
+def _plain_members(content: bytes) -> None:
+    """Each array once, as an uncompressed .npy: then no member is larger than the file."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+    names = [m.filename for m in members]
+    if not all(name.endswith(".npy") for name in names) or len(set(names)) < len(names):
+        raise Rejected(f"its members are {names[:10]}; expected .npy files, each name once")
+    if not all(m.compress_type == zipfile.ZIP_STORED and m.file_size <= len(content) for m in members):
+        raise Rejected("its members are compressed; a certificate's are not")
 
 
 def _claimed(arrays: dict[str, NDArray[Any]], meta: Any) -> Claimed:
@@ -100,7 +119,7 @@ def _claimed(arrays: dict[str, NDArray[Any]], meta: Any) -> Claimed:
     if meta.get("verdict") != "CERTIFIED":
         raise Rejected(f"it certifies nothing: its verdict is {meta.get('verdict')!r}")
     method, activation = meta.get("method"), meta.get("activation")
-    if method not in _NUMBERS or not isinstance(activation, str):
+    if not isinstance(method, str) or method not in _NUMBERS or not isinstance(activation, str):
         raise Rejected(f"method {method!r} with activation {activation!r} is not known")
     wanted = {"X", "y", "W", "v"} | ({"units", "step"} if method == _RELU else set())
     if set(arrays) != wanted:
@@ -109,6 +128,8 @@ def _claimed(arrays: dict[str, NDArray[Any]], meta: Any) -> Claimed:
         kind = np.bool_ if name == "units" else np.float64
         if array.dtype != kind or array.size == 0 or not np.all(np.isfinite(array)):
             raise Rejected(f"array {name} is not made of finite numbers of type {np.dtype(kind).name}")
+        if kind == np.bool_ and np.max(array.view(np.uint8)) > 1:
+            raise Rejected(f"array {name} has bytes that are neither false nor true")
     X, W = arrays["X"], arrays["W"]
     if X.ndim != 2 or W.ndim != 2:
         raise Rejected("X and W must be matrices")
@@ -116,10 +137,19 @@ def _claimed(arrays: dict[str, NDArray[Any]], meta: Any) -> Claimed:
     shapes = {"y": (n,), "v": (k,), "units": (k,), "step": (k, d)}
     if wide != d or any(arrays[name].shape != shapes[name] for name in wanted & set(shapes)):
         raise Rejected("the shapes of its arrays do not belong together")
-    numbers = {}
-    for name in _NUMBERS[method]:
-        x = meta.get(name)
-        if isinstance(x, bool) or not isinstance(x, (int, float)) or not math.isfinite(x) or x < 0:
-            raise Rejected(f"{name} is {x!r}; expected a finite number that is not negative")
-        numbers[name] = float(x)
+    if n * (n + k) > _MOST_BALLS:
+        raise Rejected(f"too large to be checked here: n (n + k) = {n * (n + k)}; at most {_MOST_BALLS}")
+    numbers = {name: _number(name, meta.get(name)) for name in _NUMBERS[method]}
+    surplus = sorted(name for name in _ALL_NUMBERS - set(numbers) if meta.get(name) is not None)
+    if surplus:
+        raise Rejected(f"it claims {', '.join(surplus)}, of which {method} says nothing")
     return Claimed(X, arrays["y"], W, arrays["v"], activation, method, numbers, arrays.get("units"), arrays.get("step"))
+
+
+def _number(name: str, x: Any) -> float:
+    # JSON's whole numbers have no limit, and float() of a long one raises: only float64 is written there.
+    whole = isinstance(x, int) and not isinstance(x, bool) and abs(x) < 2**53
+    if not (whole or isinstance(x, float)) or not math.isfinite(x) or x < 0:
+        shown = repr(x)
+        raise Rejected(f"{name} is {shown[:40]}; expected a finite number that is not negative")
+    return float(x)
