@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 __all__ = [
-    *("KINDS", "SYMMETRIC_KINDS", "MOST_ROWS"),
+    *("CORNERS", "KINDS", "MOST_ROWS", "RELATIVE", "SYMMETRIC_KINDS"),
     *("ball", "build_matrices", "build_symmetric", "corner", "hard_matrix", "member", "of_user", "plainly"),
     *("domain_of", "matrix_fields", "symmetric_domain", "symmetric_matrix"),
 ]

@@ -114,7 +114,9 @@ def minimum_norm_solution(
     centre, width = scaled(mid, -a), None if radii is None else scaled(radii, -a)
     rows, right = scaled(X, -b), scaled(r, -e)
     c, P = _approximate(centre, rows, right)
-    coefficients = np.ldexp(c, e - 2 * a - 2 * b)
+    with np.errstate(over="ignore", under="ignore"):  # c is no enclosure; what Delta overflows to is looked at below
+        coefficients = np.ldexp(c, e - 2 * a - 2 * b)
+        delta = np.ldexp(P, e - a - b)
     unknown = Estimate.from_bounds(0.0, math.inf, True, "sigma_min(J) > 0 is not proved")
     sigma = _lower_in_units(low, a + b)
     if not (sigma > 0 and np.isfinite(P).all() and largest(P) < 2.0**200 and largest(c) < 2.0**200):
@@ -129,7 +131,6 @@ def minimum_norm_solution(
     shift = e - a - b
     norm = Estimate.from_bounds(_outward(least, shift, -math.inf), _outward(up(size + error), shift, math.inf), True)
     bound = _outward(error, shift, math.inf)
-    delta = np.ldexp(P, shift)
     # ldexp rounds where it underflows, by less than the smallest normal number.
     entry = up(bound + 2.0**-1021) if shift < 0 else bound
     if not (np.isfinite(delta).all() and math.isfinite(entry)):

@@ -1,0 +1,119 @@
+r"""enclosed-khatri-rao-singular-values: of X * X, proved (jacspec.enclosure.khatri_rao_singular_values)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.linalg import eigvalsh, svdvals
+
+from jacspec import Estimate
+from jacspec.enclosure import khatri_rao_singular_values
+from verification.claim import Claim, Kind, Mutant, Variant
+from verification.enclosed import Gaps, altered, shrunk, sides_of
+from verification.hard_matrices import domain_of
+from verification.instances import Instance
+from verification.oracle import Compare, Gap, Spectrum, enclosed, exact, hadamard, root
+
+
+def truths(instance: Instance) -> dict[str, Compare]:
+    """sigma_min and sigma_max of X * X, whose Gram matrix is the square of that of X, entry by entry."""
+
+    def compute() -> Spectrum:
+        X = exact(instance["X"])
+        G = X * X.transpose()
+        return Spectrum(hadamard(G, G))
+
+    spectrum = instance.once("spectrum", compute)
+    return {"smallest": root(spectrum.smallest), "largest": root(spectrum.largest)}
+
+
+def gaps(instance: Instance) -> Gaps:
+    """Both singular values against their intervals."""
+    known = khatri_rao_singular_values(instance["X"])
+    return {name: enclosed(truth, e) for (name, truth), e in zip(truths(instance).items(), known, strict=True)}
+
+
+def _moderate(instance: Instance) -> float:
+    """The size of X, or 0 where its fourth power leaves the range of float64."""
+    size = float(np.max(np.abs(instance["X"])))
+    return size if 1e-70 < size < 1e70 else 0.0
+
+
+def _by_gram(instance: Instance) -> Gap | None:
+    """The root of an eigenvalue of the squared Gram matrix in float64, as if that lost nothing."""
+    X, size = instance["X"], _moderate(instance)
+    if size == 0:
+        return None
+    value = math.sqrt(max(float(eigvalsh((X @ X.T) ** 2)[0]), 0.0))
+    return enclosed(truths(instance)["smallest"], Estimate(value, 64 * 2.0**-53 * size**2, True))
+
+
+def _rounding_noise(instance: Instance) -> Gap | None:
+    """The computed singular value even where it is exactly zero, with an error relative to itself."""
+    X, size = instance["X"], _moderate(instance)
+    n, d = X.shape
+    if size == 0 or n > d * d:
+        return None
+    value = float(svdvals((X[:, :, None] * X[:, None, :]).reshape(n, -1))[-1])
+    return enclosed(truths(instance)["smallest"], Estimate(value, 2.0**-40 * value, True))
+
+
+def _norm_of_x(instance: Instance) -> Gap | None:
+    r"""``||X||^2``, which is an upper bound only."""
+    size = _moderate(instance)
+    if size == 0:
+        return None
+    value = float(np.linalg.norm(instance["X"], 2)) ** 2
+    return enclosed(truths(instance)["largest"], Estimate(value, 2.0**-40 * value, True))
+
+
+_PLAIN: dict[str, int | float | str] = {"n": 4, "d": 3, "kind": "conditioned", "digits": 3, "exponent": 0}
+
+CLAIM = Claim(
+    id="enclosed-khatri-rao-singular-values",
+    title="Extreme singular values of X * X, enclosed",
+    statement=(
+        r"|\sigma_{\min}(X * X) - \sigma| \le \operatorname{rad},\ |\|X * X\| - \sigma'| \le \operatorname{rad}', "
+        r"\text{ exactly } 0 \text{ where } \operatorname{rank}(X * X) < n"
+    ),
+    source="numerics A.2, A.6 and A.7; theory.md section 0; jacspec.enclosure.khatri_rao_singular_values",
+    kind=Kind.UPPER,
+    domain=domain_of("rows", {"n": 5, "d": 6}, {"X": ("n", "d")}, (), "X"),
+    variants=(
+        Variant("smallest", r"|\sigma_{\min}(X * X) - \sigma| \le \operatorname{rad}"),
+        Variant("largest", r"|\|X * X\| - \sigma'| \le \operatorname{rad}'"),
+    ),
+    sides=sides_of(gaps),
+    mutants=(
+        Mutant("less", "0.9 times the radius of the smallest", shrunk(gaps, "smallest", 0.9)),
+        Mutant("less-above", "0.2 times the radius of the largest (of which more is rarely used)",
+               shrunk(gaps, "largest", 0.2)),
+        Mutant("by-gram", r"the root of \lambda_{\min}((X X^\top)^{\circ 2}) in float64, which loses half the digits",
+               altered(_by_gram)),
+        Mutant("noise", "rounding noise in place of an exact zero", altered(_rounding_noise)),
+        Mutant("norm", r"\|X\|^2 for \|X * X\|", altered(_norm_of_x)),
+    ),
+    extremal=(
+        {**_PLAIN, "n": 1, "d": 1, "seed": 0},
+        *({**_PLAIN, "n": n, "digits": digits, "seed": n} for digits in (0, 3, 8, 16) for n in (2, 3, 5)),
+        *({**_PLAIN, "n": 6, "d": 3, "digits": digits, "seed": 1} for digits in (0, 3, 6)),
+        # Exact zeros: too many rows, repeated and antipodal rows, whole numbers.
+        {**_PLAIN, "n": 7, "seed": 2},
+        *({**_PLAIN, "kind": kind, "digits": 1, "seed": 2} for kind in ("repeated", "antipodal", "whole")),
+        *({**_PLAIN, "kind": kind, "exponent": exponent, "seed": 3}
+          for kind, exponent in (("scaled", -500), ("scaled", 500), ("scaled", -1060), ("scaled", 1000),
+                                 ("graded", 1000), ("subnormal", 0))),
+        {**_PLAIN, "n": 40, "d": 9, "digits": 1, "seed": 4},
+    ),
+    floor=0.95,
+    proof=(
+        "(X * X)(X * X)^T is the Hadamard square of X X^T; as a sum of two floats it keeps what squaring would lose "
+        "(enclosed-hadamard-product, enclosed-smallest-eigenvalue). Ranks are decided in exact arithmetic."
+    ),
+)  # fmt: skip
+
+if __name__ == "__main__":
+    from verification.claims import run_alone
+
+    run_alone(CLAIM)
