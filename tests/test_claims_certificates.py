@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from verification.claim import Verdict
+from verification.claim import FLOAT64, Verdict
 from verification.claims import load
+from verification.dynamics import Network
+from verification.dynamics.problems import with_rows
 from verification.verify import Options, verify_claim
 
 SLUGS = ("interpolation-certificate", "interpolation-certificate-relu", "initial-certificate", "newton-certificate")
@@ -37,3 +39,16 @@ def test_on_a_users_rows(slug: str) -> None:
     report = verify_claim(load(slug), Options(X=X))
     assert Verdict.VIOLATED not in {v.verdict for v in report.variants}
     assert Verdict.HOLDS in {v.verdict for v in report.variants}
+
+
+def test_rows_under_a_wide_network_need_little_room() -> None:
+    """The direction that moves f least is a left singular vector; all right ones would be a 60000 x 60000 matrix."""
+    X = np.random.default_rng(5).standard_normal((4, 20))
+    X /= np.linalg.norm(X, axis=1)[:, None]
+    spec = {"phi": "softplus", "k": 3000, "direction": "bottom", "seed": 0}
+    instance = with_rows(X, spec)
+    J, _ = Network(FLOAT64, X, instance["W"], instance["v"], instance.activation).jacobian(instance["W"].ravel())
+    u, least = instance["direction"], np.linalg.svd(J, compute_uv=False)[-1]
+    assert np.linalg.norm(J.T @ u) == pytest.approx(least)
+    # Fewer weights than rows.
+    assert with_rows(np.eye(4)[:, :1] + 0.5, {**spec, "k": 2})["direction"].shape == (4,)

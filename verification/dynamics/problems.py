@@ -174,7 +174,8 @@ def with_rows(X: Floats, spec: Spec, trial: int = 0) -> Instance:
     u = np.asarray(generator(spec, 3).standard_normal(n))
     if kind in ("top", "bottom"):
         J, _ = Network(FLOAT64, X, W, v, phi).jacobian(W.ravel())
-        u = np.linalg.svd(J)[0][:, 0 if kind == "top" else n - 1]
+        # Not the p x p matrix of right vectors, which a wide network has no room for.
+        u = np.linalg.svd(J, full_matrices=J.shape[1] < n)[0][:, 0 if kind == "top" else n - 1]
     return Instance(spec, {"X": X, "W": W, "v": v, "direction": u}, phi, trial)
 
 

@@ -105,7 +105,7 @@ def _aim(problem: Instance, J: Floats) -> Floats:
     """The direction of the first residual, a unit vector."""
     aim, n = str(problem.spec.get("aim", "random")), len(J)
     if aim in ("bottom", "top"):
-        u = np.linalg.svd(J)[0][:, -1 if aim == "bottom" else 0]
+        u = np.linalg.svd(J, full_matrices=J.shape[1] < n)[0][:, -1 if aim == "bottom" else 0]
     elif aim == "one":
         u = np.eye(n)[-1]
     else:
@@ -191,8 +191,8 @@ def _direction(problem: Instance, f: SampledMap, kind: str, reach: float) -> Flo
         falling = _falling(f, 1e-3 * reach)
         D = falling if np.any(falling) else D
     if kind in ("weakest", "flat"):  # as far as f does not move
-        Q = np.linalg.svd(f.jacobian(f.start)[0])[2][f.n :]
-        flat = Q.T @ (Q @ D)
+        V = np.linalg.svd(f.jacobian(f.start)[0], full_matrices=False)[2]
+        flat = D - V.T @ (V @ D)
         D = flat if np.linalg.norm(flat) > 1e-6 * np.linalg.norm(D) else D
     return np.asarray(D / (np.linalg.norm(D) or 1.0))
 
