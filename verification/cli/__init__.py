@@ -20,6 +20,7 @@ _COMMANDS = {
     "verify": ("verification.cli.claims", "Check claims on fuzzed instances or on a data set."),
     "train": ("verification.cli.train", "Train on a data set, and draw the run against its bounds."),
     "certify": ("verification.cli.certify", "Prove that an exact interpolator is near a run's weights."),
+    "phase": ("verification.cli.phase", "The phase diagram: which random problems does training fit?"),
     "sharpen": ("verification.cli.sharpen", "Search for a claim's worst case: how tight each variant is."),
 }
 

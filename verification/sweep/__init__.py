@@ -1,0 +1,14 @@
+"""Phase diagrams: over a grid of sizes n and widths k, what share of random problems does training fit?
+
+- `Configuration`: what decides the outcome of a trial; `run_trials` is the pure function that everything runs.
+- `Plan`: a grid, and which trials are still wanted given those that are there.
+- `Sweep`: hands them to an engine (`Here`, `Processes`, `Cluster`) and what comes back to a `verification.store.Store`.
+- `Diagram`: the value that is drawn and written.
+"""
+
+from .configuration import Configuration, Problem
+from .diagram import Cell, Diagram, Transition
+from .plan import Plan, values_of
+from .trials import Key, Row, run_trials
+
+__all__ = ["Cell", "Configuration", "Diagram", "Key", "Plan", "Problem", "Row", "Transition", "run_trials", "values_of"]
