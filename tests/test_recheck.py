@@ -23,7 +23,7 @@ from jacspec.enclosure.elementwise import phi_ball
 from verification import recheck as room
 from verification.recheck import Rejected, read, recheck
 from verification.recheck.activations import piecewise_slopes, smooth
-from verification.recheck.balls import exact, positive_definite, precision
+from verification.recheck.balls import below, exact, norm, positive_definite, precision
 
 ROOT = Path(__file__).resolve().parent.parent
 SMOOTH = (
@@ -183,6 +183,31 @@ def test_valid_newton_and_long_steps(tmp_path: Path) -> None:
         found.save(path)
         finding = recheck(path)
         assert finding.valid, finding.reason
+
+
+@pytest.mark.parametrize("name", [*SMOOTH, *KINKED])
+@pytest.mark.parametrize("method", ["auto", "newton"])
+def test_a_residual_that_vanishes(name: str, method: str, tmp_path: Path) -> None:
+    """Units that cancel: f(W) = y exactly, which balls see as numbers around zero."""
+    if method == "newton" and name in KINKED:
+        return
+    net = ShallowNet(np.tile([[0.3, 0.1]], (3, 1)), [0.5, 0.5, -1.0], name)
+    found = certify(net, [[0.6, 0.8]], [0.0], method=method)  # type: ignore[arg-type]
+    assert found.certified, found.reason
+    found.save(tmp_path / "c.npz")
+    finding = recheck(tmp_path / "c.npz")
+    assert finding.valid, finding.reason
+
+
+def test_norms_are_upper_bounds() -> None:
+    wide = [flint.arb(3, 0.5), flint.arb(0, 4), flint.arb(-2, 0.25)]
+    with precision(192):
+        bound = norm(wide)
+        assert bound >= flint.arb(33.3125).sqrt().lower()  # of 3.5, 4 and 2.25
+        assert bound <= 1.000001 * flint.arb(33.3125).sqrt()
+        assert norm([flint.arb(0), flint.arb(0)]) == 0
+        assert not below(norm([flint.arb("nan")]), flint.arb(1e300))
+        assert not below(norm([flint.arb(1), flint.arb(0, "inf")]), flint.arb(1e300))
 
 
 def test_random_certificates_are_valid(tmp_path: Path, request: pytest.FixtureRequest) -> None:

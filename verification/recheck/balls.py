@@ -79,8 +79,13 @@ def shifted(A: BallMatrix, t: Ball, sign: int = 1) -> BallMatrix:
 
 
 def norm(numbers: list[Ball]) -> Ball:
-    """Euclidean norm."""
-    return sum((x * x for x in numbers), arb(0)).sqrt()
+    """The largest Euclidean norm of any vector in the balls, for use as an upper bound.
+
+    Not the root of the sum of their squares, which is undefined where that ball reaches below zero: a residual that
+    vanishes is seen as balls around 0.
+    """
+    sizes = [x.abs_upper() for x in numbers]
+    return sum((x * x for x in sizes), arb(0)).sqrt()
 
 
 def positive_definite(A: BallMatrix) -> bool:

@@ -267,7 +267,8 @@ def _newton(c: Claimed, proved: list[str]) -> str:
     _need(below(step, x["newton_step"] ** 2), f"||J^+ r|| <= {c.numbers['newton_step']!r}", proved)
     h = 2 * x["lipschitz"] * x["newton_step"] / x["sigma_min"]
     _need(below(h, arb(1)) and below(h, x["h"]), f"2 L ||J^+|| ||J^+ r|| <= 1, and at most {c.numbers['h']!r}", proved)
-    distance = 2 * x["newton_step"] / (1 + (1 - h).max(arb(0)).sqrt())
+    rest = (1 - h).lower()
+    distance = 2 * x["newton_step"] / (1 + (rest.sqrt() if rest > 0 else 0))
     _need(below(distance, x["distance"]), f"t* <= {c.numbers['distance']!r}", proved)
     return f"an exact interpolator lies within {c.numbers['distance']:.6g} of W"
 
