@@ -1,0 +1,62 @@
+"""What the theorems promise of a given run, beside which the run is drawn: rates and path lengths, met or not.
+
+Two kinds of statement speak of a run. The theorems of section 6 know X, y, phi and the width, and promise with
+probability over the draw of W_0. The statements of section 5 know the start itself: sigma_min(J(W_0)) and ||r_0|| are
+measured, and nothing is left to chance. All constants are taken at the safe end of their intervals.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._checks import InputError
+from ..constants import Constants
+from ..training import Trajectory
+from .model import Facts, Guarantee
+from .output import output_start, output_width
+from .relu import perturbation, perturbation_sharp, relu_theorems
+from .sampling import sgd_start, sgd_theorem
+from .smooth import convergence, explicit, kantorovich, paper, sharp
+
+__all__ = ["Guarantee", "guarantees"]
+
+
+def guarantees(run: Trajectory, constants: Constants) -> tuple[Guarantee, ...]:
+    """What theory.md promises of a run, statement by statement.
+
+    Parameters
+    ----------
+    run : Trajectory
+    constants : Constants
+        Of the run's X, y and activation (`data_constants` with ``y=run.y``). Its options say with which delta, nu and
+        failure probability the theorems are meant.
+
+    Returns
+    -------
+    tuple of Guarantee
+        Theorems first, then statements about the start.
+
+    Raises
+    ------
+    InputError
+        If the constants are those of other data or have not this activation.
+
+    References
+    ----------
+    theory.md sections 5 and 6.
+    """
+    name = run.start.activation.name
+    if name not in constants.activations:
+        raise InputError("constants", f"those of {', '.join(constants.activations)}", f"those of {name}")
+    if not np.array_equal(constants.dataset.X, run.X):
+        raise InputError("constants", f"those of {constants.dataset.source}", "those of the data that the run is about")
+    facts = Facts(run, constants, constants.activations[name])
+    if run.trains == "output":
+        found = [output_width(facts), output_start(facts)]
+    elif run.algorithm == "sgd":
+        found = [sgd_theorem(facts), sgd_start(facts)]
+    elif run.start.activation.is_smooth:
+        found = [paper(facts), explicit(facts), sharp(facts), convergence(facts), kantorovich(facts)]
+    else:
+        found = [*relu_theorems(facts), perturbation(facts), perturbation_sharp(facts)]
+    return tuple(found)
