@@ -39,6 +39,8 @@ Compare = Callable[[Rational], int]
 
 #: Bits of an error beyond the leading one: what is smaller than that share of the bound is not resolved.
 _BITS = 30
+#: Numbers below about 2^-_TINIEST are not told from 0.
+_TINIEST = 20_000
 
 
 # -- numbers and matrices -------------------------------------------------------------------------------------------
@@ -156,12 +158,11 @@ class Gap:
     bound: Rational
 
     @property
-    def share(self) -> Any:
-        """Error over bound: what "worst" means."""
+    def share(self) -> tuple[bool, Rational]:
+        """What "worst" means: error over bound, after whether there is an error where none is allowed."""
         if self.bound == 0:
-            return Fraction(0) if self.high == 0 else math.inf
-        ratio = self.high / self.bound
-        return Fraction(int(ratio.p), int(ratio.q))
+            return self.high != 0, self.high
+        return False, self.high / self.bound
 
     def times(self, factor: float) -> Gap:
         """The same error with another bound."""
@@ -195,8 +196,8 @@ def _float(x: Fraction, outward: float) -> float:
     try:
         y = float(x)
     except OverflowError:
-        y = math.copysign(math.inf, x)
-        return y if (y > 0) == (outward > 0) else math.nextafter(y, 0.0)
+        y = math.inf if x > 0 else -math.inf
+        return y if y == outward else math.nextafter(y, 0.0)
     return y if Fraction(y) == x else math.nextafter(y, outward)
 
 
@@ -243,11 +244,14 @@ def of_ball(truth: Any, value: float, radius: float) -> Gap | None:
     if not truth.is_finite():
         raise ArithmeticError(f"oracle: got {truth}; expected a finite ball")
     off = abs(arb(value) - truth)
-    return Gap(_rational_of(off.abs_lower()), _rational_of(off.abs_upper()), rational(radius))
+    return Gap(_rational_of(off.abs_lower(), 0), _rational_of(off.abs_upper(), 1), rational(radius))
 
 
-def _rational_of(x: Any) -> Rational:
+def _rational_of(x: Any, least: int) -> Rational:
+    """An exact ball as a fraction; 0, or a tiny number, where it is so small that a fraction would fill the memory."""
     mantissa, exponent = x.mid().man_exp()
+    if mantissa and int(exponent) < -_TINIEST:
+        return least * power_of_two(int(mantissa).bit_length() - _TINIEST)
     return fmpq(mantissa) * power_of_two(int(exponent))
 
 
