@@ -71,6 +71,8 @@ def rewritten(path: Path, **changes: Any) -> None:
     for name, value in changes.items():
         (arrays if name in arrays else meta)[name] = value
     meta.pop("format")
+    if "inputs_sha256" not in changes:
+        meta["inputs_sha256"] = files.array_digest({name: arrays[name] for name in ("X", "y", "W", "v")})
     files.write(path, arrays, meta)
 
 
@@ -438,7 +440,7 @@ def test_a_certificate_that_contradicts_itself_is_not_loaded(tmp_path: Path) -> 
         {"h": 1e-99},
         {"sigma_min": 10**400},
         {"inputs_sha256": "0" * 64},
-        {"y": found.y + 1e-9},
+        {"y": found.y + 1e-9, "inputs_sha256": found.inputs_sha256()},
     ):
         found.save(path)
         rewritten(path, **changes)
@@ -488,6 +490,20 @@ def test_archives_that_no_certificate_has(tmp_path: Path) -> None:
     head = members[0][1] + b"jacspec.certificate/1 sha256="
     path.write_bytes(head + hashlib.sha256(head).hexdigest().encode())
     assert "cannot be read" in recheck(path).reason
+
+
+def test_it_says_of_which_problem(tmp_path: Path) -> None:
+    path, found = tmp_path / "c.npz", made("tanh")
+    found.save(path)
+    about = recheck(path).about
+    assert about.startswith("tanh, n = 5, d = 4, k = 9;")
+    assert about.endswith(found.inputs_sha256())
+    rewritten(path, inputs_sha256=found.inputs_sha256().upper())
+    assert "inputs_sha256" in recheck(path).reason
+    fortran = {name: np.asfortranarray(a) for name, a in files.read(path)[0].items()}
+    found.save(path)
+    rewritten(path, **fortran)
+    assert recheck(path).about == about
 
 
 def test_what_is_too_large_is_said_to_be(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def _statement(c: Certificate) -> str:
     assert c.distance is not None
     there = f"Zero loss is attained within {rounded_up(c.distance, 6)} of these weights"
     if c.method == "interpolation-certificate":
-        return f"{there}, and gradient descent from them with step {c.eta:.6g} converges to such a point."
+        return f"{there}, and gradient descent from them with step {c.eta!r} converges to such a point."
     if c.units is not None:
         return f"{there}, by moving {int(c.units.sum())} of {c.net.k} units, none across a kink."
     return f"{there} (existence only)."
@@ -190,6 +190,8 @@ def _check(file: str, as_json: bool, quiet: bool, output: str | None, no_color: 
             word = "[bold green]VALID[/bold green]" if finding.valid else "[bold red]INVALID[/bold red]"
             out.print(f"{word}: ", end="")
             out.print(finding.reason, markup=False)
+            if finding.about:
+                out.print(f"  of: {finding.about}", markup=False)
             for sentence in finding.proved:
                 out.print(f"  proved: {sentence}", markup=False)
             if finding.bits:
@@ -202,6 +204,7 @@ def _document(finding: Finding) -> dict[str, Any]:
         "schema": "jacspec.recheck/1",
         "verdict": "VALID" if finding.valid else "INVALID",
         "reason": finding.reason,
+        "about": finding.about,
         "proved": list(finding.proved),
         "bits": finding.bits,
         "seconds": finding.seconds,

@@ -22,7 +22,7 @@ def rounded_up(value: float, digits: int) -> str:
     """A nonnegative number to `digits` significant digits, never below it."""
     if value == 0 or not math.isfinite(value):
         return number(value)
-    unit = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
+    unit = max(10.0 ** (math.floor(math.log10(value)) - digits + 1), 5e-324)
     text, raised = f"{value:.{digits}g}", value
     while float(text) < value:
         raised += unit

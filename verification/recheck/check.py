@@ -62,6 +62,8 @@ class Finding:
     bits : int
         Working precision of the last attempt; 0 when the file was rejected unread.
     seconds : float
+    about : str
+        The problem that the certificate speaks of; empty when the file was rejected unread.
     """
 
     valid: bool
@@ -69,6 +71,7 @@ class Finding:
     proved: tuple[str, ...] = ()
     bits: int = 0
     seconds: float = field(default=0.0, compare=False)
+    about: str = ""
 
 
 class _Open(Exception):
@@ -111,8 +114,8 @@ def recheck_claimed(claimed: Claimed) -> Finding:
             except _Open as error:
                 reason = str(error)
                 continue
-            return Finding(True, reason, tuple(proved), bits, time.perf_counter() - began)
-    return Finding(False, reason, tuple(proved), bits, time.perf_counter() - began)
+            return Finding(True, reason, tuple(proved), bits, time.perf_counter() - began, claimed.about())
+    return Finding(False, reason, tuple(proved), bits, time.perf_counter() - began, claimed.about())
 
 
 def _need(holds: bool, sentence: str, proved: list[str]) -> None:
@@ -237,8 +240,8 @@ def _kantorovich(c: Claimed, proved: list[str]) -> str:
     rate = eta * share * sigma * sigma * (1 - h)
     _need(below(x["rate"], rate), f"eta c sigma_min^2 (1 - h) >= {c.numbers['rate']!r}", proved)
     return (
-        f"an exact interpolator lies within {c.numbers['distance']:.6g} of W, and gradient descent from W with step "
-        f"{c.numbers['eta']:.6g} converges to one"
+        f"an exact interpolator lies within {c.numbers['distance']!r} of W, and gradient descent from W with step "
+        f"{c.numbers['eta']!r} converges to one"
     )
 
 
@@ -270,7 +273,7 @@ def _newton(c: Claimed, proved: list[str]) -> str:
     rest = (1 - h).lower()
     distance = 2 * x["newton_step"] / (1 + (rest.sqrt() if rest > 0 else 0))
     _need(below(distance, x["distance"]), f"t* <= {c.numbers['distance']!r}", proved)
-    return f"an exact interpolator lies within {c.numbers['distance']:.6g} of W"
+    return f"an exact interpolator lies within {c.numbers['distance']!r} of W"
 
 
 def _piecewise(c: Claimed, proved: list[str]) -> str:
@@ -312,7 +315,7 @@ def _piecewise(c: Claimed, proved: list[str]) -> str:
     _need(near, f"none goes further than {c.numbers['h']!r} of the way to its kink", proved)
     size = norm(delta.entries())
     _need(below(size, arb(c.numbers["distance"])), f"||Delta||_F <= {c.numbers['distance']!r}", proved)
-    return f"an exact interpolator lies within {c.numbers['distance']:.6g} of W, in the same linear region of S"
+    return f"an exact interpolator lies within {c.numbers['distance']!r} of W, in the same linear region of S"
 
 
 _METHODS: dict[str, Callable[[Claimed, list[str]], str]] = {

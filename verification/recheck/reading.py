@@ -72,6 +72,20 @@ class Claimed:
     units: NDArray[np.bool_] | None = None
     step: NDArray[np.float64] | None = None
 
+    def about(self) -> str:
+        """The problem, in words, with the hash of its numbers: a proof is worth nothing of some other problem."""
+        (n, d), k = self.X.shape, len(self.v)
+        return f"{self.activation}, n = {n}, d = {d}, k = {k}; SHA-256 of W, X, v and y: {self.inputs_sha256()}"
+
+    def inputs_sha256(self) -> str:
+        """SHA-256 of W, X, v and y: of each its name, type and shape in words, then its bytes row by row."""
+        digest = hashlib.sha256()
+        for name in ("W", "X", "v", "y"):
+            array = getattr(self, name)
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
 
 def read(path: str | os.PathLike[str]) -> Claimed:
     """Read a certificate.
@@ -143,7 +157,11 @@ def _claimed(arrays: dict[str, NDArray[Any]], meta: Any) -> Claimed:
     surplus = sorted(name for name in _ALL_NUMBERS - set(numbers) if meta.get(name) is not None)
     if surplus:
         raise Rejected(f"it claims {', '.join(surplus)}, of which {method} says nothing")
-    return Claimed(X, arrays["y"], W, arrays["v"], activation, method, numbers, arrays.get("units"), arrays.get("step"))
+    more = arrays.get("units"), arrays.get("step")
+    claimed = Claimed(X, arrays["y"], W, arrays["v"], activation, method, numbers, *more)
+    if meta.get("inputs_sha256") != claimed.inputs_sha256():
+        raise Rejected("inputs_sha256 is not that of its W, X, v and y")
+    return claimed
 
 
 def _number(name: str, x: Any) -> float:
