@@ -112,7 +112,7 @@ def _heat(at: Axes, diagram: Diagram) -> Any:
     some = [cell for cell in diagram.cells if cell.certified and not cell.proved]
     for cells, look in ((whole, _WHOLE), (some, _SOME)):
         if cells:
-            at.plot([c.n for c in cells], [c.k for c in cells], markersize=size, zorder=3, **look)
+            at.plot([c.n for c in cells], [c.k for c in cells], markersize=size, zorder=8, **look)
     return image
 
 
