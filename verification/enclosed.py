@@ -18,7 +18,18 @@ from .claim import Sides, SidesOf
 from .instances import Instance
 from .oracle import Exact, Gap, Spectrum, entries, exact, located, scaled
 
-__all__ = ["GapsOf", "Gaps", "altered", "entry_gap", "judged", "norm_gap", "on_exact_data", "shrunk", "sides_of", "with_terms"]
+__all__ = [
+    "Gaps",
+    "GapsOf",
+    "altered",
+    "entry_gap",
+    "judged",
+    "norm_gap",
+    "on_exact_data",
+    "shrunk",
+    "sides_of",
+    "with_terms",
+]
 
 #: The error and the bound of each variant; None where an infinite radius says nothing.
 Gaps = Mapping[str, Gap | None]

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ class Spectrum:
         signs = [_sign(c) for c in self._p(fmpq_poly([s, 1])).coeffs()]
         at = next(i for i, c in enumerate(signs) if c)
         nonzero = [c for c in signs if c]
-        above = sum(a != b for a, b in zip(nonzero, nonzero[1:], strict=False))
+        above = sum(a != b for a, b in pairwise(nonzero))
         return self._n - at - above, at, above
 
     def smallest(self, s: Rational) -> int:

@@ -1,4 +1,7 @@
-"""The claims, in the order of theory.md. One statement, one file; a duplicate id is an error."""
+"""The claims, in the order of theory.md, then those about the primitives of `jacspec.enclosure`.
+
+One statement, one file; a duplicate id is an error.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,17 @@ SLUGS = (
     "interpolation-certificate-relu",
     "initial-certificate",
     "newton-certificate",
+    "enclosed-gram",
+    "enclosed-hadamard-product",
+    "enclosed-smallest-eigenvalue",
+    "enclosed-largest-eigenvalue",
+    "enclosed-spectral-norm",
+    "enclosed-smallest-singular-value",
+    "enclosed-jacobian-singular-values",
+    "enclosed-khatri-rao-singular-values",
+    "enclosed-minimum-norm-solution",
+    "enclosed-activation",
+    "enclosed-covariance",
 )
 
 

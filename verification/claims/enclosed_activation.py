@@ -218,7 +218,7 @@ CLAIM = Claim(
         r"|\phi(x) - p| \le \operatorname{rad},\ |\phi'(x) - q| \le \operatorname{rad}' "
         r"\text{ for every } x \in [z - r, z + r]"
     ),
-    source="theory.md section 7; Taylor polynomials with Cauchy's bound of the remainder; jacspec.enclosure.phi_enclosure",
+    source="theory.md section 7; Cauchy's bound of a Taylor remainder; jacspec.enclosure.phi_enclosure",
     kind=Kind.UPPER,
     domain=Domain(
         "an activation and arguments of all sizes, exact or with radii",
@@ -254,9 +254,9 @@ CLAIM = Claim(
     ),
     floor=0.95,
     proof=(
-        "Taylor polynomials on cells of width 1/16 whose coefficients are enclosed in ball arithmetic; the remainder by "
-        "Cauchy's bound on a disc, the evaluation by Horner's rule with gamma_{2k+1} for the power k. On an interval "
-        "phi' moves by B2 r, and phi by r times the largest |phi'| there."
+        "Taylor polynomials on cells of width 1/16 whose coefficients are enclosed in ball arithmetic; the remainder "
+        "by Cauchy's bound on a disc, the evaluation by Horner's rule with gamma_{2k+1} for the power k. On an "
+        "interval phi' moves by B2 r, and phi by r times the largest |phi'| there."
     ),
 )  # fmt: skip
 

@@ -45,7 +45,7 @@ _OUTPUT: dict[str, Callable[[Activation, Any, Any], Any]] = {
     "linear": lambda phi, r, theta: r,
 }
 
-#: The diagonal where it is rational: there the radius may be zero, which no ball can confirm. Slope -> (hidden, output).
+#: The diagonal, where it is rational: there the radius may be zero, which no ball can confirm. (hidden, output).
 _DIAGONAL: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "relu": lambda s: (arb(0.5), arb(0.5)),
     "leaky_relu": lambda s: ((1 + s * s) / 2, (1 + s * s) / 2),
@@ -99,7 +99,7 @@ def gaps(instance: Instance) -> Gaps:
     return known
 
 
-def _series_with(changes: dict[str, float]) -> Callable[[Instance], Gap | None]:
+def _series_with(changes: dict[str, Any]) -> Callable[[Instance], Gap | None]:
     """A power series of which some terms of the error are replaced."""
 
     def gap(instance: Instance) -> Gap | None:
@@ -151,7 +151,7 @@ CLAIM = Claim(
     source="theory.md kernel-expansion, relu-covariance; numerics C; jacspec.enclosure.covariance_ball",
     kind=Kind.UPPER,
     domain=first_rows(
-        Domain("unit rows, up to rounding, and an activation", _ROWS.specs, _build, _ROWS.from_data, _ROWS.data_specs), 6
+        Domain("nearly unit rows and an activation", _ROWS.specs, _build, _ROWS.from_data, _ROWS.data_specs), 6
     ),
     variants=(
         Variant("hidden", r"\Sigma_{ij} = \rho_{ij} \mathbb{E}[\phi'(a) \phi'(b)]"),

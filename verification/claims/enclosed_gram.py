@@ -6,7 +6,7 @@ from jacspec.enclosure import SymmetricBall, gram
 from verification.claim import Claim, Kind, Mutant, SidesOf, Variant
 from verification.enclosed import Gaps, altered, entry_gap, norm_gap, shrunk, sides_of, with_terms
 from verification.hard_matrices import domain_of, member
-from verification.instances import Instance
+from verification.instances import Instance, Spec
 from verification.oracle import Exact, Gap
 
 
@@ -43,8 +43,8 @@ def _with_term(index: int, factor: float, refined: bool = False) -> SidesOf:
     return altered(gap)
 
 
-_SHORT: dict[str, int | float | str] = {"n": 3, "m": 1, "kind": "short", "digits": 0, "exponent": 0, "relative": 0.0}
-_WIDE = {**_SHORT, "m": 3, "relative": 1e-3, "corner": 1}
+_SHORT: Spec = {"n": 3, "m": 1, "kind": "short", "digits": 0, "exponent": 0, "relative": 0.0}
+_WIDE: Spec = {**_SHORT, "m": 3, "relative": 1e-3, "corner": 1}
 
 CLAIM = Claim(
     id="enclosed-gram",
@@ -64,7 +64,7 @@ CLAIM = Claim(
     sides=sides_of(gaps),
     mutants=(
         Mutant("no-rounding", "without the term of rounding", _with_term(0, 0.0)),
-        Mutant("half-rounding", "half the term of rounding (products of one term attain it nearly)", _with_term(0, 0.5)),
+        Mutant("half-rounding", "half the term of rounding, which one product nearly attains", _with_term(0, 0.5)),
         Mutant("no-data", "without the term of the radii", _with_term(1, 0.0)),
         Mutant("less-data", "0.9 times the term of the radii", _with_term(1, 0.9)),
         Mutant("refined-exact", "the sum of two floats, without its own error", _with_term(0, 0.0, refined=True)),
@@ -76,19 +76,19 @@ CLAIM = Claim(
         *({**_WIDE, "relative": relative, "corner": c, "seed": 3} for relative in (1e-14, 1e-3, 1.0) for c in (1, -1)),
         {"n": 1, "m": 1, "kind": "whole", "digits": 0, "exponent": 0, "seed": 4},
         *(
-            {"n": 4, "m": 5, "kind": kind, "digits": digits, "exponent": exponent, "seed": 5}
+            {**_SHORT, "n": 4, "m": 5, "kind": kind, "digits": digits, "exponent": exponent, "seed": 5}
             for kind, digits, exponent in (
                 ("conditioned", 16, 0), ("repeated", 3, 0), ("scaled", 3, -1060), ("scaled", 3, 1000),
                 ("graded", 0, 1000), ("subnormal", 8, 0),
             )
         ),
-        {"n": 40, "m": 6, "kind": "conditioned", "digits": 12, "exponent": 0, "relative": 1e-10, "corner": 2, "seed": 6},
+        {**_SHORT, "n": 40, "m": 6, "kind": "conditioned", "digits": 12, "relative": 1e-10, "corner": 2, "seed": 6},
     ),
     floor=0.95,
     proof=(
         "An inner product of m terms is off by gamma_m sum |a_ik a_jk| in any order, at most gamma_m ||a_i|| ||a_j||; "
-        "(a_i + e)(a_j + f) - a_i a_j = a_i f + e a_j + e f with ||e|| <= q_i, ||f|| <= q_j. The norm of the error is at "
-        "most that of the matrix of the bounds, which Collatz and Wielandt's quotients bound."
+        "(a_i + e)(a_j + f) - a_i a_j = a_i f + e a_j + e f with ||e|| <= q_i, ||f|| <= q_j. The norm of the error is "
+        "at most that of the matrix of the bounds, which Collatz and Wielandt's quotients bound."
     ),
 )  # fmt: skip
 

@@ -80,7 +80,11 @@ def _from_data(X: Floats, spec: Spec, trial: int) -> Instance:
 def jacobian_domain(most_rows: int) -> Domain:
     """D, with radii or not, and X; on a user's X, D is made up."""
     domain = domain_of("jacobians", {"n": most_rows, "k": 4, "d": 4}, _NAMES, ("D",))
-    data: tuple[Spec, ...] = ({"k": 8}, {"k": 8, "relative": 1e-10, "corner": 2}, {"k": 2, "relative": 1e-3, "corner": 1})
+    data: tuple[Spec, ...] = (
+        {"k": 8},
+        {"k": 8, "relative": 1e-10, "corner": 2},
+        {"k": 2, "relative": 1e-3, "corner": 1},
+    )
     return Domain("Jacobians D * X, D exact or with radii", domain.specs, _build, _from_data, data)
 
 
@@ -98,8 +102,8 @@ EXTREMAL = (
     *({**_PLAIN, "n": n, "digits": digits, "seed": n} for digits in (3, 8, 16) for n in (2, 4, 6)),
     *({**_PLAIN, "n": 1, "k": k, "d": d, "kind": "short", "relative": relative, "corner": corner, "seed": 1}
       for k, d in ((1, 1), (3, 2)) for relative in (1e-12, 1e-3) for corner in (1, -1)),
-    *({**_PLAIN, "n": 3, "other": "graded", "exponent": 20, "kind": "short", "relative": 1e-3, "corner": 1, "seed": seed}
-      for seed in (1, 2)),
+    *({**_PLAIN, "n": 3, "kind": "short", "other": "graded", "exponent": 20, "relative": 1e-3, "corner": 1,
+       "seed": seed} for seed in (1, 2)),
     *({**_PLAIN, "relative": relative, "even": 1, "corner": 2, "seed": 1} for relative in (1e-12, 1e-6)),
     # Singular: rows repeated in both, more rows than columns, ranks.
     {**_PLAIN, "kind": "repeated", "other": "repeated", "seed": 2},
@@ -126,7 +130,9 @@ CLAIM = Claim(
     ),
     sides=sides_of(gaps),
     mutants=(
-        Mutant("less", "0.9 times the radius of the smallest, for exact D", shrunk(gaps, "smallest", 0.9, everywhere=False)),
+        Mutant(
+            "less", "0.9 times the radius of the smallest, for exact D", shrunk(gaps, "smallest", 0.9, everywhere=False)
+        ),
         Mutant("no-data", "without the radii of D", _with_radii("smallest", 0.0)),
         Mutant("less-data", "0.9 times the radii of D, for the smallest", _with_radii("smallest", 0.9)),
         Mutant("less-data-above", "0.9 times the radii of D, for the largest", _with_radii("largest", 0.9)),
@@ -136,8 +142,8 @@ CLAIM = Claim(
     extremal=(*EXTREMAL, {**_PLAIN, "n": 40, "k": 8, "d": 6, "digits": 6, "seed": 6}),
     floor=0.95,
     proof=(
-        "J J^T is the Hadamard product of two Gram matrices, formed as a sum of two floats where float64 loses too much "
-        "(enclosed-hadamard-product, enclosed-smallest-eigenvalue). J moves by e * X, and ||e * X|| is at most "
+        "J J^T is the Hadamard product of two Gram matrices, formed as a sum of two floats where float64 loses too "
+        "much (enclosed-hadamard-product, enclosed-smallest-eigenvalue). J moves by e * X, and ||e * X|| is at most "
         "||rad|| max ||x_i|| and at most max ||rad_i|| ||X|| (khatri-rao-spectrum)."
     ),
 )

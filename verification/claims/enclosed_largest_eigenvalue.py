@@ -66,7 +66,11 @@ CLAIM = Claim(
     variants=(Variant("enclosed", r"|\lambda_{\max}(A) - \lambda| \le \operatorname{rad}"),),
     sides=sides_of(gaps),
     mutants=(
-        Mutant("less", "0.25 times the radius, for exact matrices (of which more is rarely used)", shrunk(gaps, "enclosed", 0.25, everywhere=False)),
+        Mutant(
+            "less",
+            "0.25 times the radius, for exact matrices (of which more is rarely used)",
+            shrunk(gaps, "enclosed", 0.25, everywhere=False),
+        ),
         Mutant("no-data", "without the radii of the data", altered(_centre_only)),
         Mutant("half-data", "half of the radii of the data", altered(_half_of_the_radii)),
         Mutant("bare-rayleigh", "without the rounding of the Rayleigh quotient", on_exact_data(_bare_rayleigh)),

@@ -168,10 +168,16 @@ _MORE: tuple[Spec, ...] = (
     *({**_PLAIN, "seed": seed} for seed in range(12)),
     *({**_PLAIN, "n": 1, "k": 1, "digits": 0, "seed": seed} for seed in range(10)),
     # Numbers: radii of D alone, or of r alone, are attained.
-    *({**_PLAIN, "n": 1, "k": 1, "d": 1, name: 1e-6, "corner": corner, "seed": 1}
-      for name in ("relative", "relative_r") for corner in (1, -1)),
-    *({**_PLAIN, "relative": a, "relative_r": b, "corner": corner, "seed": 2}
-      for a, b in ((1e-9, 0.0), (0.0, 1e-9), (1e-9, 1e-9)) for corner in (1, 2)),
+    *(
+        {**_PLAIN, "n": 1, "k": 1, "d": 1, name: 1e-6, "corner": corner, "seed": 1}
+        for name in ("relative", "relative_r")
+        for corner in (1, -1)
+    ),
+    *(
+        {**_PLAIN, "relative": a, "relative_r": b, "corner": corner, "seed": 2}
+        for a, b in ((1e-9, 0.0), (0.0, 1e-9), (1e-9, 1e-9))
+        for corner in (1, 2)
+    ),
 )
 
 CLAIM = Claim(

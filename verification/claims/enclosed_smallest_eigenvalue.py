@@ -109,9 +109,9 @@ CLAIM = Claim(
     extremal=EXTREMAL,
     floor=0.95,
     proof=(
-        "If Cholesky's method comes to its end on A - s I, then R^T R - (A - s I) is at most gamma_{n+3} |R|^T |R|, and "
-        "R^T R is semidefinite: lambda_min(A) >= s - ||gamma |R|^T |R|||. A Rayleigh quotient bounds it from above. The "
-        "radii of the data move it by the norm of their matrix at most (Weyl)."
+        "If Cholesky's method comes to its end on A - s I, then R^T R - (A - s I) is at most gamma_{n+3} |R|^T |R|, "
+        "and R^T R is semidefinite: lambda_min(A) >= s - ||gamma |R|^T |R|||. A Rayleigh quotient bounds it from "
+        "above. The radii of the data move it by the norm of their matrix at most (Weyl)."
     ),
 )
 

@@ -75,7 +75,10 @@ CLAIM = Claim(
             for relative in (1e-14, 1e-3, 1.0)
             for corner in (1, -1)
         ),
-        *({**_PLAIN, "kind": kind, "digits": 16, "seed": 2} for kind in ("repeated", "antipodal", "whole", "subnormal")),
+        *(
+            {**_PLAIN, "kind": kind, "digits": 16, "seed": 2}
+            for kind in ("repeated", "antipodal", "whole", "subnormal")
+        ),
         *({**_PLAIN, "kind": "scaled", "exponent": exponent, "seed": 3} for exponent in (-1060, 1000)),
         {**_PLAIN, "kind": "graded", "exponent": 1000, "seed": 4},
         {**_PLAIN, "n": 9, "m": 2, "seed": 5},
