@@ -390,6 +390,13 @@ def test_extreme_output_weights_never_raise(name: str, scale: float) -> None:
         assert found.certified, found.reason
 
 
+def test_far_away_where_sigma_squared_overflows() -> None:
+    net, X, y = near("softplus", size=1.0)
+    huge = ShallowNet(net.W, net.v * 1e200, "softplus")
+    for method in ("auto", "newton", "kantorovich"):
+        refused(certify(huge, X, huge(X) + 1e200 * (y - net(X)) * 30, method=method))  # type: ignore[arg-type]
+
+
 def test_bad_input() -> None:
     net, X, y = near("softplus")
     broken = X.copy()

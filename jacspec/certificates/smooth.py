@@ -136,7 +136,7 @@ def _ratio(a: Estimate, b: Estimate) -> Estimate:
 
 
 def _too_far(name: str, value: float, residual: Estimate, low: Estimate, L: Estimate) -> str:
-    wanted = low.lower**2 / (2 * L.upper) if L.upper > 0 else math.inf
+    wanted = low.lower / (2 * L.upper) * low.lower if L.upper > 0 else math.inf  # a square of floats may raise
     return (
         f"{name} = {value:.6g} is not below 1 (||r|| <= {residual.upper:.4g}, sigma_min >= {low.lower:.4g}, "
         f"L <= {L.upper:.4g}): train on until ||r|| < {wanted:.3g}, or polish"
