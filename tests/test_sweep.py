@@ -86,7 +86,7 @@ def test_the_problem_is_what_it_says() -> None:
 
 
 def test_a_row_is_what_train_says(monkeypatch) -> None:
-    # A small step: with 1/||J(W_0)||^2 a run that does not converge may be chaotic, and rounding decides its last digits.
+    # A small step: with 1/||J(W_0)||^2 a run that does not converge may be chaotic, and rounding decides its digits.
     config = replace(SMALL, eta="theorem", steps=400, tolerance=0.2, certify=False)
     rows = run_trials(config, KEYS)
     monkeypatch.setattr(trials, "_SMALL", 0)
