@@ -30,6 +30,13 @@ def one_blas_thread() -> Iterator[None]:
         yield
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite on at most four processes; benchmarks, and a few files named by hand, on this one."""
+    if config.getoption("benchmark_only") or config.args != config.getini("testpaths"):
+        return 0
+    return min(4, len(os.sched_getaffinity(0)))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", default=False, help="run the tests marked slow too")
 
