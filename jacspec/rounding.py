@@ -443,8 +443,9 @@ def gram_radius(A: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     d = A.shape[1]
     norms = np.sqrt(np.einsum("ij,ij->i", A, A)) * (1.0 + gamma(d + 4))
-    # d products, each off by at most 2^-1075 where it underflows; the second power of 2^-536 sqrt(d) exceeds them.
-    return np.asarray(norms * _up(math.sqrt(d * UNIT_ROUNDOFF)) + math.sqrt(d) * 2.0**-536)
+    # d products, each off by at most 2^-1022 where it underflows or is flushed to zero; the second power of
+    # 2^-510 sqrt(d) exceeds them, and 2^-511 sqrt(d) what the norms lose by the same.
+    return np.asarray(norms * _up(math.sqrt(d * UNIT_ROUNDOFF)) + math.sqrt(d) * 2.0**-510)
 
 
 def hadamard_square_radius(n: int, d: int) -> float:

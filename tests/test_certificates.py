@@ -291,6 +291,8 @@ def test_norm_bounds() -> None:
     assert tiny.contains(2e-310)
     assert norm_bounds(np.full(4, 1e300)).contains(2e300)
     assert norm_bounds(np.array([math.inf])).value == math.inf
+    assert norm_bounds(np.array([1.5e308, 3.0])).contains(1.5e308)
+    assert norm_bounds(np.full(4, 1.7e308)).lower == -math.inf  # beyond float64: nothing is known
 
 
 # -- refusals -------------------------------------------------------------------------------------------------------

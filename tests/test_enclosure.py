@@ -448,3 +448,48 @@ def test_flushing_to_zero_breaks_nothing(seed: int) -> None:
         pytest.skip("the processor's modes cannot be set from here")
     if not found[0].exact_zero:
         assert em.holds_singular(em.rationals(A), *found)
+
+
+def test_numbers_that_the_processor_reads_as_zero_are_not_taken_for_exact() -> None:
+    # Independent rows, of which one is all subnormal: no rank may be decided from what is left.
+    A = np.array([[2.0**-900, 2.0**-901, 0.0], [2.0**-1030, 0.0, 2.0**-1031]])
+    X = np.array([[0.6, 0.8], [2.0**-1030, 0.0]])
+    with em.processor_mode(em.FLUSH | em.TO_ZERO_INPUTS) as changed:
+        if changed:
+            found = smallest_singular_value(A), spectral_norm(A)
+            diagonal = smallest_eigenvalue(np.diag([2.0**-500, 2.0**-1030]))
+            pair = jacobian_singular_values(np.eye(2), A)
+            squares = khatri_rao_singular_values(X)
+            with pytest.raises(InputError):
+                minimum_norm_solution(np.eye(2), A, [1.0, 1.0])
+    if not changed:
+        pytest.skip("the processor's modes cannot be set from here")
+    assert not found[0].exact_zero
+    assert em.holds_singular(em.rationals(A), *found)
+    assert not pair[0].exact_zero
+    assert not squares[0].exact_zero
+    assert diagonal.contains(2.0**-1030)
+
+
+def test_a_gram_matrix_does_not_follow_later_changes_of_the_data() -> None:
+    A = em.conditioned(np.random.default_rng(0), 6, 8, 9.0)
+    A *= 0.75 / np.abs(A).max()  # already in its own units
+    before, S = em.gram(em.rationals(A)), gram(A)
+    A[:] = np.eye(6, 8) / 8
+    found = smallest_eigenvalue(S)
+    assert em.bounds_smallest(before, em.rational(found.lower), em.rational(found.upper))
+
+
+def test_what_is_no_vector_bounds_nothing() -> None:
+    for x in (np.zeros(3), np.full(3, math.nan)):
+        assert eigen.rayleigh_bound(np.eye(3), x) == math.inf
+
+
+def test_roots_of_odd_powers_of_two() -> None:
+    from jacspec.enclosure.singular import _root, _unit
+
+    S = SymmetricBall(np.array([[1.0]]), (), 5, None, True, lambda: SymmetricBall(np.array([[2.0]]), (), 4, None, True))
+    unit = _unit(S)
+    assert unit.refine is not None
+    assert (unit.exponent, unit.refine().exponent) == (0, -1)
+    assert _root(smallest_eigenvalue(unit), S.exponent).contains(math.sqrt(32.0))

@@ -407,6 +407,13 @@ def test_gram_radius(d: int, scale: float) -> None:
             assert error <= Fraction(float(radius[i])) * Fraction(float(radius[j]))
 
 
+def test_gram_radius_has_room_for_products_that_are_flushed_to_zero() -> None:
+    """Every product is 2^-1023 in truth and may come out as 0."""
+    A = np.full((2, 40), 2.0**-511.5)
+    radius = gram_radius(A)
+    assert Fraction(float(radius[0])) * Fraction(float(radius[1])) >= 40 * Fraction(1, 2**1023)
+
+
 @pytest.mark.parametrize("n, d", [(1, 1), (5, 3), (12, 30)])
 def test_hadamard_square_radius(n: int, d: int) -> None:
     rng = np.random.default_rng(n)

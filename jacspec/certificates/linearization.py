@@ -139,8 +139,8 @@ def norm_bounds(mid: Floats, radius: Floats | float = 0.0) -> Estimate:
             return Estimate.exact(0.0)
         if not math.isfinite(top):
             return Estimate.infinite("overflow")
-        scale = math.ldexp(1.0, max(math.frexp(top)[1], -1000))
+        scale = math.ldexp(1.0, min(max(math.frexp(top)[1], -1000), 1023))
         grow = 1 + gamma(2 * len(a) + 16)
         upper = scale * float(np.linalg.norm(high / scale)) * grow + _TINY
-        lower = max(scale * float(np.linalg.norm(low / scale)) / grow - _TINY, 0.0)
+        lower = min(max(scale * (float(np.linalg.norm(low / scale)) / grow) - _TINY, 0.0), np.finfo(np.float64).max)
     return Estimate.from_bounds(lower, upper, True)

@@ -23,6 +23,7 @@ from .outward import (
     Floats,
     absolute_product,
     collatz_wielandt,
+    flushed,
     grown,
     largest,
     row_norms,
@@ -71,16 +72,25 @@ class BallMatrix:
 
 
 def as_ball(argument: str, A: BallMatrix | ArrayLike, rad: ArrayLike | None = None) -> tuple[Floats, Floats | None]:
-    """(mid, rad or None) of a matrix given as a ball, or as numbers with or without radii; zero radii become None."""
+    """(mid, rad or None) of a matrix given as a ball, or as numbers with or without radii; zero radii become None.
+
+    A number that the processor reads as zero though it is none is known to within 2^-1022, and so no longer exact.
+    """
     if isinstance(A, BallMatrix):
         if rad is not None:
             raise InputError("rad", "radii besides those of the ball", "either a BallMatrix or rad")
         ball = A
     elif rad is None:
-        return check_matrix(argument, A), None
+        mid = check_matrix(argument, A)
+        lost = flushed(mid)
+        return mid, None if lost is None else np.where(lost, 2.0**-1022, 0.0)
     else:
         ball = BallMatrix(check_matrix(argument, A), check_matrix("rad", rad))
-    return ball.mid, ball.rad if ball.rad.any() else None
+    radii: Floats = ball.rad
+    for lost in (flushed(ball.mid), flushed(ball.rad)):
+        if lost is not None:
+            radii = np.asarray(grown(radii + np.where(lost, 2.0**-1022, 0.0), 2))
+    return ball.mid, radii if radii.any() else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,6 +288,8 @@ def gram(A: BallMatrix | ArrayLike, rad: ArrayLike | None = None) -> SymmetricBa
     m = mid.shape[1]
     e = unit_scale(largest(mid) if radii is None else largest(np.maximum(np.abs(mid), radii)))
     B = scaled(mid, -e)
+    if B is mid:  # refined later, perhaps: by then the caller may have changed it
+        B = mid.copy()
     K = B @ B.T  # one triangle by SYRK, mirrored
     roundings = m
     if not np.array_equal(K, K.T):  # either triangle is within the bound; their mean rounds once more

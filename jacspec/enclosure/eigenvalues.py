@@ -108,6 +108,8 @@ def rayleigh_bound(A: Floats, x: Floats) -> float:
     error = gamma(depth) * float(size @ absolute_product(A, size)) + gamma(n + 1) * float(size @ np.abs(image))
     top = up(up(float(x @ image) + float(grown(error, 2 * n + 8)) + n * TINY))
     square = float(x @ x)
+    if not (square > 2.0**-200 and math.isfinite(top)):  # no vector at all
+        return math.inf
     spread = gamma(n + 2) * 1.01
     return up(top / down(square * (1 - spread))) if top >= 0 else up(top / up(square * (1 + spread)))
 

@@ -19,7 +19,18 @@ from ..rounding import Estimate
 
 __all__ = [
     *("FLOOR", "TINY", "Floats"),
-    *("absolute_product", "collatz_wielandt", "down", "grown", "largest", "norm_bound", "row_norms", "scaled", "up"),
+    *(
+        "absolute_product",
+        "collatz_wielandt",
+        "down",
+        "flushed",
+        "grown",
+        "largest",
+        "norm_bound",
+        "row_norms",
+        "scaled",
+        "up",
+    ),
     *("scaled_bounds", "scaled_estimate", "spectral_norm_bound", "two_product", "two_sum", "unit_scale"),
 ]
 
@@ -30,6 +41,9 @@ FLOOR = 2.0**-440
 
 #: Per entry and operation, more than all underflow in a sum of products of moderate numbers.
 TINY = 2.0**-930
+
+#: The smallest subnormal number: zero to a processor that flushes inputs.
+_SUBNORMAL = 2.0**-1074
 
 #: Rows of a matrix whose absolute value is taken at a time: a few MiB.
 _PANEL = 256
@@ -57,6 +71,15 @@ def grown(x: Any, roundings: int) -> Any:
 def largest(A: Floats) -> float:
     """``max |A_ij|``."""
     return max(float(A.max()), -float(A.min()), 0.0)
+
+
+def flushed(A: Floats) -> NDArray[np.bool_] | None:
+    """Where the processor takes numbers for zeros that are none (subnormal ones, in some modes); None where nowhere."""
+    if _SUBNORMAL != 0.0:
+        return None
+    bits = A.view(np.int64) & np.int64(2**63 - 1)
+    found = (bits > 0) & (bits < 2**52)
+    return found if found.any() else None
 
 
 def unit_scale(size: float) -> int:

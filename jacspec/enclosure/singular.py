@@ -17,7 +17,7 @@ from .._checks import check_matrix, check_same_rows
 from ..rounding import Estimate
 from .balls import BallMatrix, SymmetricBall, as_ball, gram, hadamard
 from .eigenvalues import largest_eigenvalue, smallest_eigenvalue
-from .outward import Floats, largest, row_norms, scaled, scaled_estimate, spectral_norm_bound, unit_scale, up
+from .outward import Floats, flushed, largest, row_norms, scaled, scaled_estimate, spectral_norm_bound, unit_scale, up
 
 __all__ = [
     "jacobian_singular_values",
@@ -32,14 +32,21 @@ _RANK_BUDGET = 2e9
 
 
 def _root(eigenvalue: Estimate, exponent: int) -> Estimate:
-    """``2^(exponent / 2)`` times the square root of an eigenvalue of a Gram matrix, in units of 2^exponent (even)."""
+    """``2^(exponent / 2)`` times the square root of an eigenvalue of a Gram matrix, in units of 2^exponent."""
+    if exponent % 2:
+        eigenvalue = scaled_estimate(eigenvalue, 1).with_note(eigenvalue.note)
     return scaled_estimate(eigenvalue.nonnegative().sqrt(), exponent // 2).with_note(eigenvalue.note)
 
 
 def _unit(S: SymmetricBall) -> SymmetricBall:
     """The ball without its power of two, which would over- or underflow before the root is taken."""
+    return _times_power(S, -S.exponent)
+
+
+def _times_power(S: SymmetricBall, exponent: int) -> SymmetricBall:
     again = S.refine
-    return replace(S, exponent=0, refine=None if again is None else lambda: _unit(again()))
+    refine = None if again is None else lambda: _times_power(again(), exponent)
+    return replace(S, exponent=S.exponent + exponent, refine=refine)
 
 
 def _moved(sigma: Estimate, distance: float) -> Estimate:
@@ -215,7 +222,7 @@ def khatri_rao_singular_values(X: ArrayLike, *, gap: float = 1e-9) -> tuple[Esti
     if n > width:
         return Estimate.zero(f"n = {n} > {d}({d}+1)/2 = {width}"), top
     least = _root(smallest_eigenvalue(_unit(S), gap=gap), S.exponent)
-    if least.lower > 0:
+    if least.lower > 0 or flushed(X) is not None:
         return least, top
     from ..exact_zeros import exact_square_rank
 

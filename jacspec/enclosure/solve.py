@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from .._checks import InputError, check_matrix, check_same_rows, check_vector
 from ..rounding import Estimate, gamma
 from .balls import BallMatrix, as_ball
-from .outward import TINY, Floats, grown, largest, norm_bound, row_norms, scaled, unit_scale, up
+from .outward import TINY, Floats, flushed, grown, largest, norm_bound, row_norms, scaled, unit_scale, up
 from .singular import jacobian_singular_values
 
 __all__ = ["MinimumNormSolution", "minimum_norm_solution"]
@@ -104,6 +104,9 @@ def minimum_norm_solution(
     n = mid.shape[0]
     r = check_vector("r", r, length=n)
     spread = np.zeros(n) if r_radius is None else check_vector("r_radius", r_radius, length=n)
+    for name, array in (("X", X), ("r", r), ("r_radius", spread)):
+        if flushed(array) is not None:
+            raise InputError(name, array, "no subnormal numbers while the processor takes them for zeros")
     if spread.min() < 0:
         raise InputError("r_radius", float(spread.min()), "nonnegative radii")
     low, top = jacobian_singular_values(D, X, gap=gap)
@@ -136,7 +139,7 @@ def minimum_norm_solution(
     if not (np.isfinite(delta).all() and math.isfinite(entry)):
         return MinimumNormSolution(None, math.inf, unknown, 1 / low, low, top, coefficients)
     ball = BallMatrix(delta, np.full_like(delta, entry))
-    whole = up(entry * up(math.sqrt(delta.size))) if shift < 0 and entry > up(bound) else bound
+    whole = up(bound + up(2.0**-1021 * up(math.sqrt(delta.size)))) if shift < 0 else bound
     return MinimumNormSolution(ball, whole, norm, 1 / low, low, top, coefficients)
 
 
