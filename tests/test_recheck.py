@@ -487,6 +487,8 @@ def test_archives_that_no_certificate_has(tmp_path: Path) -> None:
         Certificate.load(path)
     sealed(path, members, zipfile.ZIP_DEFLATED)  # what is small may be a bomb
     assert "compressed" in recheck(path).reason
+    with pytest.raises(InputError, match="ValueError"):
+        Certificate.load(path)
     head = members[0][1] + b"jacspec.certificate/1 sha256="
     path.write_bytes(head + hashlib.sha256(head).hexdigest().encode())
     assert "cannot be read" in recheck(path).reason

@@ -91,6 +91,9 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     if hashlib.sha256(head).hexdigest().encode() != digits:
         raise InputError("path", repr(path), f"{expected}, unchanged (its SHA-256 does not fit)")
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if any(m.compress_type != zipfile.ZIP_STORED for m in archive.infolist()):
+                raise ValueError("compressed: no file that was written here is, and what is small may be a bomb")
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(arrays.pop("meta").tobytes())
