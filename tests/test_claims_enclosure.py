@@ -216,6 +216,14 @@ def test_verdicts(low: tuple[int, int], high: tuple[int, int], bound: tuple[int,
     assert _verdict(Gap(fmpq(*low), fmpq(*high), fmpq(*bound))) is verdict
 
 
+def test_an_escape_of_a_large_matrix_is_a_violation() -> None:
+    claim = load("enclosed-largest-eigenvalue")
+    instance = claim.domain.build({"n": 40, "kind": "definite", "digits": 3, "exponent": 0, "seed": 1}, 0)
+    (mutant,) = (m for m in claim.mutants if m.name == "mean-row-sum")
+    record = check(claim.mutated(mutant), instance)["mutant"]
+    assert (record.verdict, record.reason) == (Verdict.VIOLATED, "confirmed with 60 digits")
+
+
 def test_sides_enclose_the_fractions() -> None:
     third = Gap(fmpq(1, 3), fmpq(1, 3), fmpq(1, 7))
     sides = third.sides(FLOAT64)

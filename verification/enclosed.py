@@ -57,11 +57,14 @@ def on_exact_data(gap: Callable[[Instance], Gap | None]) -> SidesOf:
 
 
 def shrunk(gaps: GapsOf, variant: str, factor: float, *, everywhere: bool = True) -> SidesOf:
-    """A mutant: the same enclosure with its radius times a factor; everywhere, or on exact data only."""
+    """A mutant: the same enclosure with its radius times a factor.
+
+    Everywhere; or only for exact data and intervals away from zero, where nothing but rounding makes the radius.
+    """
 
     def gap(instance: Instance) -> Gap | None:
         whole = gaps(instance).get(variant)
-        return None if whole is None else whole.times(factor)
+        return None if whole is None or not (everywhere or whole.apart) else whole.times(factor)
 
     return altered(gap) if everywhere else on_exact_data(gap)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -152,11 +152,15 @@ class Gap:
     ----------
     low, high : fmpq
     bound : fmpq
+    apart : bool
+        Whether the interval stays away from zero. One that begins there, for a number that is zero or nearly, has an
+        error as large as its radius whatever the terms of that radius are.
     """
 
     low: Rational
     high: Rational
     bound: Rational
+    apart: bool = True
 
     @property
     def share(self) -> tuple[bool, Rational]:
@@ -167,7 +171,7 @@ class Gap:
 
     def times(self, factor: float) -> Gap:
         """The same error with another bound."""
-        return Gap(self.low, self.high, self.bound * rational(factor))
+        return replace(self, bound=self.bound * rational(factor))
 
     def sides(self, m: Arithmetic) -> Sides:
         """error <= bound. Two exact zeros satisfy it, and so does a bound that is attained exactly: both are known."""
@@ -235,7 +239,8 @@ def located(compare: Compare, value: float, radius: float) -> Gap | None:
 
 def enclosed(compare: Compare, found: Estimate) -> Gap | None:
     """The error of an `Estimate`, against its radius."""
-    return located(compare, found.value, found.radius)
+    gap = located(compare, found.value, found.radius)
+    return None if gap is None else replace(gap, apart=found.lower > 0 or found.upper < 0)
 
 
 def of_ball(truth: Any, value: float, radius: float) -> Gap | None:

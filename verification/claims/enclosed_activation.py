@@ -232,6 +232,7 @@ CLAIM = Claim(
         Variant("derivative", r"|\phi'(x) - q| \le \operatorname{rad}' \text{ (both limits, where it jumps)}"),
     ),
     sides=sides_of(gaps),
+    exact=True,
     mutants=(
         Mutant("less", "half of the radius, for exact arguments", _changed("value", _less(0.5))),
         Mutant("less-slope", "half of the radius of phi', for exact arguments", _changed("derivative", _less(0.5))),

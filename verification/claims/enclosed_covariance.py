@@ -158,6 +158,7 @@ CLAIM = Claim(
         Variant("output", r"\mathbb{E}[\phi(a) \phi(b)], \text{ where there is a closed form}"),
     ),
     sides=sides_of(gaps),
+    exact=True,
     mutants=(
         Mutant("less", "0.3 times the radius", shrunk(gaps, "hidden", 0.3)),
         Mutant("less-output", "0.3 times the radius, for the output layer", shrunk(gaps, "output", 0.3)),

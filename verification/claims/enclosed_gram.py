@@ -62,6 +62,7 @@ CLAIM = Claim(
         Variant("norm", r"\|A A^\top - K\| \le \text{the bound of the norm of the error}"),
     ),
     sides=sides_of(gaps),
+    exact=True,
     mutants=(
         Mutant("no-rounding", "without the term of rounding", _with_term(0, 0.0)),
         Mutant("half-rounding", "half the term of rounding, which one product nearly attains", _with_term(0, 0.5)),

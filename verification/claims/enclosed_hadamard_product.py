@@ -119,6 +119,7 @@ CLAIM = Claim(
         Variant("norm", r"\|P \circ Q - K\| \le \text{the bound of the norm of the error}"),
     ),
     sides=sides_of(gaps),
+    exact=True,
     mutants=(
         Mutant("no-rounding", "without the rounding of the product", _with("rounding", 0.0)),
         Mutant("half-rounding", "half the rounding of the product", _with("rounding", 0.5)),

@@ -129,9 +129,12 @@ CLAIM = Claim(
         Variant("largest", r"|\|J\| - \sigma'| \le \operatorname{rad}'"),
     ),
     sides=sides_of(gaps),
+    exact=True,
     mutants=(
         Mutant(
-            "less", "0.9 times the radius of the smallest, for exact D", shrunk(gaps, "smallest", 0.9, everywhere=False)
+            "less",
+            "0.3 times the radius of the smallest, for exact data and intervals away from 0",
+            shrunk(gaps, "smallest", 0.3, everywhere=False),
         ),
         Mutant("no-data", "without the radii of D", _with_radii("smallest", 0.0)),
         Mutant("less-data", "0.9 times the radii of D, for the smallest", _with_radii("smallest", 0.9)),

@@ -65,11 +65,12 @@ CLAIM = Claim(
     domain=symmetric_domain(),
     variants=(Variant("enclosed", r"|\lambda_{\max}(A) - \lambda| \le \operatorname{rad}"),),
     sides=sides_of(gaps),
+    exact=True,
     mutants=(
         Mutant(
             "less",
-            "0.25 times the radius, for exact matrices (of which more is rarely used)",
-            shrunk(gaps, "enclosed", 0.25, everywhere=False),
+            "0.15 times the radius, for exact data and intervals away from 0 (more is rarely used)",
+            shrunk(gaps, "enclosed", 0.15, everywhere=False),
         ),
         Mutant("no-data", "without the radii of the data", altered(_centre_only)),
         Mutant("half-data", "half of the radii of the data", altered(_half_of_the_radii)),

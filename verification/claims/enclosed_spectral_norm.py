@@ -56,10 +56,11 @@ CLAIM = Claim(
     domain=domain_of("matrices", {"n": 6, "m": 6}, {"A": ("n", "m")}, ("A",), "A"),
     variants=(Variant("enclosed", r"|\|A\| - \sigma| \le \operatorname{rad}"),),
     sides=sides_of(gaps),
+    exact=True,
     mutants=(
         Mutant(
             "less",
-            "0.2 times the radius, for exact matrices (of which more is rarely used)",
+            "0.2 times the radius, for exact data and intervals away from 0 (more is rarely used)",
             shrunk(gaps, "enclosed", 0.2, everywhere=False),
         ),
         Mutant("no-data", "without the radii of the data", altered(lambda i: enclosed(truth(i), found(i, 0.0)))),
