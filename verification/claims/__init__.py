@@ -1,6 +1,7 @@
 """The claims, in the order of theory.md, then those about the primitives of `jacspec.enclosure`.
 
-One statement, one file; a duplicate id is an error.
+One statement, one file; a duplicate id is an error. Claims of installed packages follow (entry point group
+``jacspec.claims``); a file of one's own is loaded by its path.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from verification.claim import Claim
 
-__all__ = ["SLUGS", "claims", "run_alone"]
+__all__ = ["SLUGS", "claims", "load", "run_alone", "slugs"]
 
 #: Slugs in order; the file of each is its slug with underscores.
 SLUGS = (
@@ -67,8 +68,19 @@ SLUGS = (
 )
 
 
-def load(slug: str) -> Claim:
-    """The claim of one slug, from its file."""
+def load(reference: str) -> Claim:
+    """The claim of a slug, or of a user's file: ``my_bound.py``, or ``my_claims.py::my-bound`` where it has several.
+
+    Raises
+    ------
+    InputError
+        If there is no such claim, or something is wrong with it.
+    """
+    if reference not in SLUGS:
+        from verification.own_claims import load_own
+
+        return load_own(reference)
+    slug = reference
     module = importlib.import_module(f"verification.claims.{slug.replace('-', '_')}")
     claim: Claim = module.CLAIM
     if claim.id != slug:
@@ -76,9 +88,22 @@ def load(slug: str) -> Claim:
     return claim
 
 
+def slugs() -> tuple[str, ...]:
+    """Slugs of the built-in claims, in order, then of those of installed packages, sorted.
+
+    Raises
+    ------
+    InputError
+        If an installed claim has the id of another one.
+    """
+    from verification.own_claims import installed
+
+    return (*SLUGS, *installed())
+
+
 @cache
 def claims() -> Mapping[str, Claim]:
-    """All claims by slug, in order.
+    """All claims by slug, built-in and installed, in order.
 
     Raises
     ------
@@ -87,11 +112,12 @@ def claims() -> Mapping[str, Claim]:
     """
     if len(set(SLUGS)) != len(SLUGS):
         raise ValueError("verification.claims: a slug is listed twice")
-    return MappingProxyType({slug: load(slug) for slug in SLUGS})
+    return MappingProxyType({slug: load(slug) for slug in slugs()})
 
 
 def run_alone(claim: Claim) -> None:
-    """What ``python -m verification.claims.<file>`` does: `jacspec verify` on one claim."""
+    """What ``python -m verification.claims.<file>`` and ``python my_bound.py`` do: `jacspec verify` on one claim."""
     from verification.cli import main
 
-    sys.exit(main(["verify", claim.id, *sys.argv[1:]]))
+    reference = claim.id if claim.id in SLUGS else sys.argv[0]
+    sys.exit(main(["verify", reference, *sys.argv[1:]]))

@@ -22,6 +22,7 @@ _COMMANDS = {
     "certify": ("verification.cli.certify", "Prove that an exact interpolator is near a run's weights."),
     "phase": ("verification.cli.phase", "The phase diagram: which random problems does training fit?"),
     "sharpen": ("verification.cli.sharpen", "Search for a claim's worst case: how tight each variant is."),
+    "new-claim": ("verification.cli.new_claim", "Write a file to state and check a lemma of your own."),
 }
 
 
@@ -35,7 +36,7 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(_COMMANDS[cmd_name][0])
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -29,15 +30,49 @@ _STYLES = {
 
 
 def _known(slug: str) -> str:
-    """A slug, also with underscores; otherwise an error with a suggestion."""
+    """A slug, also with underscores, or a file with one claim; otherwise an error with a suggestion."""
+    from jacspec import InputError
+
+    found = _references(slug)
+    if len(found) > 1:
+        raise InputError("FILE", repr(slug), f"one claim: {', '.join(found)}")
+    return found[0]
+
+
+def _references(slug: str) -> list[str]:
+    """A slug, also with underscores, or every claim of a file; otherwise an error with a suggestion."""
     from jacspec import InputError
     from jacspec._checks import suggestion
-    from verification.claims import SLUGS
+    from verification.claims import SLUGS, slugs
+    from verification.own_claims import expand, is_file
 
+    if is_file(slug):
+        return expand(slug)
     name = slug.strip().lower().replace("_", "-")
-    if name not in SLUGS:
-        raise InputError("SLUG", repr(slug), f"a claim that `jacspec claims` lists{suggestion(name, SLUGS)}")
-    return name
+    if name in SLUGS or name in slugs():
+        return [name]
+    hint = suggestion(name, slugs())
+    if os.path.isfile(f"{slug}.py"):
+        hint = f"; did you mean '{slug}.py'?"
+    raise InputError("SLUG", repr(slug), f"a claim that `jacspec claims` lists, or a .py file{hint}")
+
+
+def _all_references(names: Iterable[str]) -> list[str]:
+    """What was asked for, each once; everything when nothing was.
+
+    Two different claims of one id, such as a file and a copy of it, would be one in every report: an error.
+    """
+    from jacspec import InputError
+    from verification.claims import SLUGS, load, slugs
+
+    wanted = list(dict.fromkeys(reference for name in names for reference in _references(name)))
+    owners: dict[str, str] = {}
+    for reference in wanted:
+        own = reference if reference in SLUGS else load(reference).id
+        other = owners.setdefault(own, reference)
+        if other != reference:
+            raise InputError(f"{reference}: id", repr(own), f"an id of its own; {other} has this one too")
+    return wanted or list(slugs())
 
 
 # -- claims ---------------------------------------------------------------------------------------------------------
@@ -47,12 +82,13 @@ def _known(slug: str) -> str:
 @click.argument("slug", required=False)
 @output_options
 def claims(slug: str | None, as_json: bool, no_color: bool, quiet: bool, output: str | None, seed: int) -> None:
-    """List the claims, or show SLUG in full."""
+    """List the claims, or show SLUG (or a file such as my_bound.py) in full."""
     from verification.claims import claims as all_claims
     from verification.claims import load
 
     check_output(output)
-    chosen = [load(_known(slug))] if slug else list(all_claims().values())
+    reference = _known(slug) if slug else None
+    chosen = [load(reference)] if reference else list(all_claims().values())
     if as_json:
         write_json({"schema": "jacspec.claims/1", "claims": [_claim_json(c) for c in chosen]}, output)
         return
@@ -71,7 +107,7 @@ def claims(slug: str | None, as_json: bool, no_color: bool, quiet: bool, output:
             listing.columns[0].no_wrap = True
             out.print(listing)
         if not quiet:
-            name = chosen[0].id if slug else "SLUG"
+            name = shlex.quote(reference) if reference else "SLUG"
             out.print(f"Next: jacspec verify {name}" + ("" if slug else "   (or jacspec claims SLUG)"), markup=False)
 
 
@@ -114,7 +150,7 @@ def _print_claim(out: Console, c: Claim) -> None:
 
 
 @click.command(epilog="Example:  jacspec verify jacobian-lipschitz --data sphere:n=50,d=20")
-@click.argument("slugs", nargs=-1, metavar="[SLUG]...")
+@click.argument("slugs", nargs=-1, metavar="[SLUG | FILE.py]...")
 @click.option("--data", metavar="DATA", help="Check on this data set (as for `jacspec constants`) instead.")
 @data_options
 @click.option(
@@ -126,6 +162,7 @@ def _print_claim(out: Console, c: Claim) -> None:
 )
 @click.option("--alpha", type=float, default=0.01, show_default=True, help="Error level of the whole run.")
 @click.option("--instance", metavar="SPEC", help="One instance of one claim, as a violation prints it.")
+@click.option("--mutants", is_flag=True, help="Also try each claim's false neighbours; exit code 1 if one survives.")
 @click.option("--jobs", type=int, default=None, help="Worker processes; the same results with any number.")
 @click.option("--junitxml", type=click.Path(dir_okay=False), metavar="FILE", help="Also write a JUnit report.")
 @click.option(
@@ -145,6 +182,7 @@ def verify(
     examples: int,
     alpha: float,
     instance: str | None,
+    mutants: bool,
     jobs: int | None,
     junitxml: str | None,
     plot: str | None,
@@ -156,16 +194,16 @@ def verify(
 ) -> int:
     """Check claims: on fuzzed instances, on a data set, or on one instance.
 
+    A claim of your own is a file (`jacspec new-claim my-bound` writes one).
     Exit code 0: nothing violated; 1: something violated or refuted; 5:
     nothing decided. Asymptotic claims are measured, not judged.
     """
     from jacspec import InputError
     from jacspec._checks import check_int, check_real, check_seed
-    from verification.claims import SLUGS
 
     check_output(output)
     check_output(junitxml, "--junitxml")
-    wanted = list(dict.fromkeys(_known(slug) for slug in slugs)) or list(SLUGS)
+    wanted = _all_references(slugs)
     check_int("--examples", examples, minimum=1, maximum=10_000_000)
     check_real("--alpha", alpha, above=0, below=1)
     check_seed("--seed", seed)
@@ -177,7 +215,7 @@ def verify(
 
         check_plot(plot, [load_claim(slug) for slug in wanted], on_one_X=data is not None or instance is not None)
     if instance is not None:
-        if len(slugs) != 1 or data is not None:
+        if len(wanted) != 1 or data is not None:
             raise InputError("--instance", repr(instance), "exactly one SLUG, and no --data")
         return _one_instance(wanted[0], instance, as_json=as_json, output=output, no_color=no_color)
 
@@ -189,7 +227,7 @@ def verify(
         from jacspec.data import load
 
         X = load(data, normalize=normalize, rows=rows, labels=labels, drop_repeated=drop_repeated).X
-    options = Options(examples=examples, alpha=alpha, seed=seed, X=X)
+    options = Options(examples=examples, alpha=alpha, seed=seed, X=X, mutants=mutants)
     reports: list[ClaimReport] = []
     interrupted, broken = False, None
     with progress_bar(len(wanted), quiet or as_json) as advance:
@@ -236,7 +274,12 @@ def verify(
 
 def _next(reports: list[ClaimReport], plot: str | None) -> str:
     if plot is None and len(reports) == 1 and any(v.trend for v in reports[0].variants):
-        return f"\nNext: jacspec verify {reports[0].id} --plot trends.svg   (the same as a figure)"
+        return f"\nNext: jacspec verify {reports[0].called} --plot trends.svg   (the same as a figure)"
+    if len(reports) == 1 and reports[0].reference:
+        name = reports[0].called
+        if not reports[0].mutants:
+            return f"\nNext: jacspec verify {name} --mutants   (is the check able to notice an error?)"
+        return f"\nNext: jacspec sharpen {name}   (how tight is it?)"
     return "\nNext: jacspec claims SLUG   (a statement in full)"
 
 
@@ -248,9 +291,11 @@ def _processors() -> int:
 
 
 def exit_code(reports: Iterable[ClaimReport]) -> int:
-    """1 when something is violated or refuted, 5 when nothing was decided or measured, else 0."""
+    """1 when something is violated or refuted, or a mutant survives, 5 when nothing was decided or measured, else 0."""
+    reports = list(reports)
     verdicts = {v.verdict.value for report in reports for v in report.variants}
-    if verdicts & {"VIOLATED", "REFUTED"}:
+    survivors = any(not m.refuted for report in reports for m in report.mutants)
+    if survivors or verdicts & {"VIOLATED", "REFUTED"}:
         return 1
     return 0 if verdicts & {"HOLDS", "SUPPORTED", "MEASURED"} else 5
 
@@ -290,6 +335,7 @@ def _print_reports(out: Console, reports: list[ClaimReport], seed: int, *, point
     for report in reports:
         for v in report.variants:
             _explain(out, report, v)
+        _print_mutants(out, report)
     total = sum(report.seconds for report in reports)
     plural = "claim" if len(reports) == 1 else "claims"
     slacks = any(v.trend is None for report in reports for v in report.variants)
@@ -309,11 +355,26 @@ def _explain(out: Console, report: ClaimReport, v: VariantReport) -> None:
         out.print(f"  {name} {v.verdict.value.lower()}: {v.reason}", markup=False)
 
 
+def _print_mutants(out: Console, report: ClaimReport) -> None:
+    """One line when every false neighbour was refuted; else each survivor, and what to think of it."""
+    if not report.mutants:
+        return
+    survivors = [m for m in report.mutants if not m.refuted]
+    count = len(report.mutants) - len(survivors)
+    plural = "mutant" if len(report.mutants) == 1 else "mutants"
+    out.print(f"{report.id}: {count} of {len(report.mutants)} {plural} refuted, as they should be.", markup=False)
+    for m in survivors:
+        out.print(f"[bold red]{report.id}: mutant {m.name} SURVIVES[/bold red] ({m.report.verdict.value})")
+        out.print(f"  {m.why}", markup=False)
+        out.print("  Either it is true, or the instances are too tame to tell: add an extremal one.", markup=False)
+
+
 def _one_instance(slug: str, text: str, *, as_json: bool, output: str | None, no_color: bool) -> int:
     """Judge one instance in full: what a reproduction command does."""
     from verification.claim import Kind, check
     from verification.claims import load
     from verification.instances import parse_spec
+    from verification.own_claims import blamed
     from verification.verify import Options, verify_claim
 
     claim, spec = load(slug), parse_spec(text)
@@ -326,14 +387,16 @@ def _one_instance(slug: str, text: str, *, as_json: bool, output: str | None, no
 
         seed = int(spec.get("seed", 0))
         alone = replace(claim, extremal=(spec,))
-        report = verify_claim(alone, Options(seed=seed, examples=0))
+        with blamed(slug):
+            report = verify_claim(alone, Options(seed=seed, examples=0))
         if as_json:
             write_json({"schema": "jacspec.verify/1", "seed": seed, "claims": [report.to_json()]}, output)
         else:
             with console(output, no_color) as out:
                 _print_reports(out, [report], seed)
         return exit_code([report])
-    records = check(claim, claim.domain.build(spec, 0))
+    with blamed(slug):
+        records = check(claim, claim.domain.build(spec, 0))
     if as_json:
         rows = [
             {"variant": r.variant, "verdict": r.verdict.value, "left": r.left, "right": r.right, "reason": r.reason}

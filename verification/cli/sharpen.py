@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -45,6 +46,8 @@ def sharpen(
 ) -> int:
     """Search for the worst case of SLUG: how tight each variant is.
 
+    A file such as my_bound.py in place of SLUG is a claim of your own.
+
     Exit code 0: nothing violated; 1: a violation, confirmed in 60 digits;
     5: nothing decided.
     """
@@ -54,7 +57,8 @@ def sharpen(
 
     for path in (output, save):
         check_output(path)
-    claim = load(_known(slug))
+    reference = _known(slug)
+    claim = load(reference)
     names = [v.name for v in claim.variants]
     if variant is not None and variant not in names:
         raise InputError("--variant", repr(variant), f"one of {', '.join(names)}")
@@ -65,6 +69,7 @@ def sharpen(
         check_int("--evaluations", evaluations, minimum=1, maximum=10**9)
     if budget is not None:
         check_real("--budget", budget, above=0, at_most=1e7)
+    from verification.own_claims import blamed
     from verification.search import METHODS, SearchOptions, save_witness
     from verification.search import sharpen as run
 
@@ -80,7 +85,10 @@ def sharpen(
                 shown += 1
                 advance(f"{claim.id}: {method}")
 
-        report = run(claim, options, tick)
+        with blamed(reference):
+            report = run(claim, options, tick)
+    if reference != claim.id:
+        report = replace(report, reference=reference)
     saved = _choose(report, variant)
     if save is not None and saved is not None:
         save_witness(save, claim.id, saved)
@@ -169,8 +177,8 @@ def _print_arrays(out: Console, v: Sharpness) -> None:
 
 def _next(report: SearchReport, save: str | None, saved: Sharpness | None) -> str:
     if save is not None and saved is not None:
-        return f"\nNext: jacspec sharpen {report.id} --witness {save}   (judge it again)"
-    return f"\nNext: jacspec sharpen {report.id} --save FILE.npz   (keep the worst case)"
+        return f"\nNext: jacspec sharpen {report.called} --witness {save}   (judge it again)"
+    return f"\nNext: jacspec sharpen {report.called} --save FILE.npz   (keep the worst case)"
 
 
 def _judge(claim: Claim, path: str, *, as_json: bool, output: str | None, no_color: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +89,7 @@ class Sharpness:
 
 @dataclass(frozen=True)
 class SearchReport:
-    """What a search found for one claim."""
+    """What a search found for one claim; `reference` is its name on the command line where that is not its id."""
 
     id: str
     title: str
@@ -101,13 +102,19 @@ class SearchReport:
     seconds: float
     interrupted: bool
     notes: tuple[str, ...]
+    reference: str = ""
+
+    @property
+    def called(self) -> str:
+        """Its id, or the file that it is in, as a shell reads it."""
+        return shlex.quote(self.reference or self.id)
 
     def reproduce(self, variant: Sharpness) -> str | None:
         """The command that finds this instance again."""
         if variant.instance is None:
             return None
         only = "" if self.methods == METHODS else "".join(f" --method {m}" for m in self.methods)
-        return f"jacspec sharpen {self.id} --seed {self.seed} --evaluations {variant.evaluation}{only}"
+        return f"jacspec sharpen {self.called} --seed {self.seed} --evaluations {variant.evaluation}{only}"
 
     def to_json(self) -> dict[str, Any]:
         """The JSON contract ``jacspec.sharpen/1``."""

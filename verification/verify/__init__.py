@@ -16,10 +16,10 @@ import numpy as np
 from ..claim import Claim, Kind
 from .deterministic import fuzz
 from .random import expectation, probability
-from .report import ClaimReport, Options, VariantReport
+from .report import ClaimReport, MutantReport, Options, VariantReport
 from .trends import trends
 
-__all__ = ["ClaimReport", "Options", "VariantReport", "verify", "verify_claim"]
+__all__ = ["ClaimReport", "MutantReport", "Options", "VariantReport", "verify", "verify_claim"]
 
 
 def verify_claim(claim: Claim, options: Options) -> ClaimReport:
@@ -47,7 +47,16 @@ def verify_claim(claim: Claim, options: Options) -> ClaimReport:
         for part in claim.parts():
             found |= _run(part, shared)
     variants = tuple(found[v.name] for v in claim.variants)
-    return ClaimReport(claim.id, claim.title, claim.kind, variants, time.perf_counter() - start, options.seed)
+    mutants = _mutants(claim, options) if options.mutants else ()
+    seconds = time.perf_counter() - start
+    return ClaimReport(claim.id, claim.title, claim.kind, variants, seconds, options.seed, mutants=mutants)
+
+
+def _mutants(claim: Claim, options: Options) -> tuple[MutantReport, ...]:
+    """Its false neighbours, each as a claim of its own; never on a user's X, on which a false statement may be true."""
+    alone = replace(options, mutants=False, X=None)
+    reports = [(m, verify_claim(claim.mutated(m), alone).variants[0]) for m in claim.mutants]
+    return tuple(MutantReport(m.name, m.why, report) for m, report in reports)
 
 
 def _run(claim: Claim, options: Options) -> dict[str, VariantReport]:
@@ -62,10 +71,17 @@ def _run(claim: Claim, options: Options) -> dict[str, VariantReport]:
 
 
 def _by_slug(slug: str, options: Options) -> ClaimReport:
-    """For worker processes, which rebuild the claim from its slug."""
-    from ..claims import load
+    """For worker processes, which rebuild the claim from its slug, or from its file."""
+    from ..claims import SLUGS, load
 
-    return verify_claim(load(slug), options)
+    claim = load(slug)
+    if slug in SLUGS:
+        return verify_claim(claim, options)
+    from ..own_claims import blamed
+
+    with blamed(slug):
+        report = verify_claim(claim, options)
+    return report if slug == claim.id else replace(report, reference=slug)
 
 
 def verify(slugs: Iterable[str], options: Options, *, jobs: int = 1) -> Iterator[ClaimReport]:
@@ -74,6 +90,7 @@ def verify(slugs: Iterable[str], options: Options, *, jobs: int = 1) -> Iterator
     Parameters
     ----------
     slugs : iterable of str
+        Or references to files (see `verification.own_claims`).
     options : Options
         `claims` is set to the number of slugs.
     jobs : int

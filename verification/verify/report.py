@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import statistics
 from collections import Counter
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from ..claim import Kind, Record, Verdict
 from ..instances import Spec, format_spec
 from ..trend import Trend
 
-__all__ = ["NOT_HERE", "ClaimReport", "Options", "Tally", "VariantReport"]
+__all__ = ["NOT_HERE", "ClaimReport", "MutantReport", "Options", "Tally", "VariantReport"]
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +43,8 @@ class Options:
         How many claims share alpha.
     X : (n, d) float64 or None
         Run on these unit rows instead of fuzzed ones.
+    mutants : bool
+        Whether the claim's false neighbours are tried too, on fuzzed instances.
     """
 
     examples: int = 250
@@ -49,6 +52,7 @@ class Options:
     seed: int = 0
     claims: int = 1
     X: Floats | None = None
+    mutants: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,30 @@ class VariantReport:
 
 
 @dataclass(frozen=True)
+class MutantReport:
+    """Whether a run noticed that a false neighbour of a claim is false; one that survives shows a check without power.
+
+    Parameters
+    ----------
+    name, why : str
+    report : VariantReport
+    """
+
+    name: str
+    why: str
+    report: VariantReport
+
+    @property
+    def refuted(self) -> bool:
+        """VIOLATED, REFUTED, or a law whose prediction is inconsistent with what was measured."""
+        trend = self.report.trend
+        known = self.report.verdict in (Verdict.VIOLATED, Verdict.REFUTED)
+        return known or (trend is not None and trend.inconsistent)
+
+
+@dataclass(frozen=True)
 class ClaimReport:
-    """What a run found for one claim."""
+    """What a run found for one claim; `reference` is what to call it on the command line where that is not its id."""
 
     id: str
     title: str
@@ -102,12 +128,19 @@ class ClaimReport:
     variants: tuple[VariantReport, ...]
     seconds: float
     seed: int
+    reference: str = ""
+    mutants: tuple[MutantReport, ...] = ()
+
+    @property
+    def called(self) -> str:
+        """Its id, or the file that it is in, as a shell reads it."""
+        return shlex.quote(self.reference or self.id)
 
     def reproduce(self, variant: VariantReport) -> str | None:
         """A command that shows the violation again, or None when there is none."""
         if variant.verdict not in (Verdict.VIOLATED, Verdict.REFUTED) or variant.witness is None:
             return None
-        return f"jacspec verify {self.id} --instance '{format_spec(variant.witness)}'"
+        return f"jacspec verify {self.called} --instance '{format_spec(variant.witness)}'"
 
     def to_json(self) -> dict[str, Any]:
         """One entry of the JSON contract ``jacspec.verify/1``."""
@@ -135,8 +168,15 @@ class ClaimReport:
                 }
                 for v in self.variants
             ],
+            **({"file": self.reference} if self.reference else {}),
+            **({"mutants": [_mutant_json(m) for m in self.mutants]} if self.mutants else {}),
             "seconds": round(self.seconds, 3),
         }
+
+
+def _mutant_json(m: MutantReport) -> dict[str, Any]:
+    found = {"verdict": m.report.verdict.value, "refuted": m.refuted, "instances": m.report.instances}
+    return {"name": m.name, "why": m.why, **found}
 
 
 def _json_number(x: float | None) -> float | str | None:
