@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import jacspec
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "_ext"))
 
 project = "jacspec"
 author = "The jacspec developers"
 copyright = "2026, the jacspec developers"
 version = release = jacspec.__version__
 
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax"]
+extensions = [
+    "claim_pages",
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 autosummary_generate = True
 numpydoc_show_class_members = False
