@@ -11,6 +11,7 @@ All a-priori radii of the project live in this module (`gamma`, `gram_radius`, `
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,12 +34,26 @@ UNIT_ROUNDOFF = 2.0**-53
 _INF = math.inf
 
 
+#: Zero to a processor that reads subnormal numbers as zeros.
+_SUBNORMAL = 2.0**-1074
+#: Floats of this size and above have sums and differences that are not subnormal.
+_SAFE = 2.0**-960
+
+
+def _normal_up(x: float) -> float:
+    """x, moved up to 0 or to +-`_SAFE` where it is nearer to zero: what such a processor can compute with."""
+    if abs(x) >= _SAFE or struct.pack("<d", abs(x)) == bytes(8):
+        return x
+    return _SAFE if math.copysign(1.0, x) > 0 else 0.0
+
+
 def _down(x: float) -> float:
-    return math.nextafter(x, -_INF)
+    return -_up(-x)
 
 
 def _up(x: float) -> float:
-    return math.nextafter(x, _INF)
+    above = math.nextafter(x, _INF)
+    return above if _SUBNORMAL != 0.0 else _normal_up(above)
 
 
 def gamma(k: int) -> float:
@@ -128,6 +143,8 @@ class Estimate:
         """
         if math.isnan(lower) or math.isnan(upper) or lower > upper:
             raise ValueError(f"Estimate: got bounds [{lower}, {upper}]; expected lower <= upper")
+        if _SUBNORMAL == 0.0:
+            lower, upper = -_normal_up(-lower), _normal_up(upper)
         if lower == upper:
             return cls(lower, 0.0, rigorous, note)
         if upper == _INF or lower == -_INF:
@@ -189,6 +206,8 @@ class Estimate:
         """Radius enlarged by `extra`, a nonnegative number."""
         if not extra >= 0:
             raise ValueError(f"Estimate: got extra radius {extra}; expected >= 0")
+        if _SUBNORMAL == 0.0:
+            extra = _normal_up(extra)
         return replace(self, radius=_up(self.radius + extra)) if extra > 0 else self
 
     def nonnegative(self, note: str = "") -> Estimate:

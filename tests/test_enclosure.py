@@ -27,6 +27,7 @@ from jacspec.enclosure import (
 )
 from jacspec.enclosure import eigenvalues as eigen
 from jacspec.enclosure.outward import collatz_wielandt, spectral_norm_bound
+from jacspec.rounding import Estimate
 
 
 def sphere(n: int, d: int, seed: int = 0) -> np.ndarray:
@@ -493,3 +494,23 @@ def test_roots_of_odd_powers_of_two() -> None:
     assert unit.refine is not None
     assert (unit.exponent, unit.refine().exponent) == (0, -1)
     assert _root(smallest_eigenvalue(unit), S.exponent).contains(math.sqrt(32.0))
+
+
+def test_intervals_near_zero_survive_flushing() -> None:
+    # Bits, not comparisons: to such a processor 5e-324 is zero, and an interval that ends there would be exactly zero.
+    with em.processor_mode(em.FLUSH | em.TO_ZERO_INPUTS) as changed:
+        tiny = Estimate.from_bounds(5e-324, 1e-310, True)
+        below = Estimate.from_bounds(-5e-324, -5e-324, True)
+        moved = Estimate.exact(0.0).widened(5e-324)
+        product = tiny * tiny
+        small = khatri_rao_singular_values(np.array([[2.0**-530, 0.0], [2.0**-530, 2.0**-540]]))
+    if not changed:
+        pytest.skip("the processor's modes cannot be set from here")
+    assert tiny.lower <= 5e-324
+    assert tiny.upper >= 1e-310
+    assert below.contains(-5e-324)
+    assert moved.contains(5e-324)
+    assert product.upper > 0
+    for found in small:
+        assert not found.exact_zero
+    assert small[1].upper >= 2.0**-1060
