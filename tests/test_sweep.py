@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 
 from jacspec import InputError, ShallowNet, jacobian_extremes, load, train
+from verification.claim import Variant
+from verification.claims import phase_transition
 from verification.store import Store
 from verification.sweep import Configuration, Diagram, Key, Plan, Row, run_trials, trials, values_of
 from verification.sweep.engines import Here, Processes
 from verification.sweep.evidence import crossing, interval, sure_side
 from verification.sweep.sweep import Sweep
 from verification.sweep.theorems import asked_widths
+from verification.trend import CLEAR
+from verification.verify import Options, verify_claim
 
 SMALL = Configuration(d=4, steps=1500, tolerance=1e-2, certify=True)
 KEYS = [Key(n, k, t) for n in (8, 12) for k in (2, 4, 6) for t in range(4)]
@@ -425,3 +429,36 @@ def test_the_net_of_a_trial_is_a_value() -> None:
     p = SMALL.problem(8, 2, 0)
     assert isinstance(p.net, ShallowNet)
     assert not p.net.W.flags.writeable
+
+
+# -- the claim phase-transition -------------------------------------------------------------------------------------
+
+
+def test_where_the_residual_crosses() -> None:
+    ks, tol = [2, 4, 6, 8], phase_transition.TOLERANCE
+    assert phase_transition.crossing(ks, tol * np.array([100, 10, 0.1, 0.1])) == pytest.approx(5)
+    assert phase_transition.crossing(ks, tol * np.array([100, 10, 0.5, 0.1])) == pytest.approx(
+        4 + 2 * math.log(10) / math.log(20)
+    )
+    assert phase_transition.crossing(ks, tol * np.array([10, 0.1, 10, 0.1])) == pytest.approx(5)  # half-way of 3 and 7
+    assert phase_transition.crossing(ks, tol * np.array([0.1, 0.1, 0.1, 0.1])) == 2
+    assert phase_transition.crossing(ks, tol * np.array([10, 10, 10, 10])) == 10
+    assert phase_transition.crossing(ks, tol * np.array([10, 0.1, 10, 10])) == 9
+    assert phase_transition.crossing(ks, tol * np.array([10, 10, 0.0, 0.0])) == pytest.approx(
+        4 + 2 * math.log(10) / math.log(200)
+    )
+    assert phase_transition.widths(45, 10) == [4, 6, 8, 10, 12, 14, 16, 18]
+    assert phase_transition.widths(10, 20)[:2] == [2, 4]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_transition_is_near_kd_and_no_false_neighbour_is(seed) -> None:
+    claim = phase_transition.CLAIM
+    laws = claim.trends + tuple(replace(m.trends[0], name=m.name) for m in claim.mutants)
+    both = replace(claim, trends=laws, variants=tuple(Variant(x.name, "") for x in laws), mutants=())
+    found = {v.name: v.trend for v in verify_claim(both, Options(seed=seed)).variants}
+    for own in claim.trends:
+        assert found[own.name].outside < 0.5, own.name
+    for mutant in claim.mutants:
+        assert found[mutant.name].outside > CLEAR, mutant.name

@@ -50,6 +50,7 @@ SLUGS = (
     "corollary-random-data",
     "random-khatri-rao-edge",
     "phase-transition-lower",
+    "phase-transition",
     "interpolation-certificate",
     "interpolation-certificate-relu",
     "initial-certificate",
