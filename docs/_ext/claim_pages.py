@@ -43,12 +43,13 @@ JUDGED = {
     Kind.LOWER: "The bound must stay below what it bounds by more than the rounding radii; a bound of exactly 0 says "
     "nothing, and counts as vacuous.",
     Kind.PROBABILITY: "Many independent draws: the verdict is about the number of failures, at an error level shared "
-    "out over the run. One draw proves and refutes nothing.",
+    "out over the run. One draw proves and refutes nothing, and a form that promises nothing at an instance, for want of "
+    "width, say, is vacuous there.",
     Kind.MEAN: "Independent bounded samples, whose mean is tested against the claimed expectation.",
     Kind.ASYMPTOTIC: "A law about growing sizes: its trend is measured, with an interval, and never judged.",
 }
 
-#: What the name of a form says, by its first word.
+#: What a word in the name of a form says.
 FORMS = {
     "paper": "as the paper states it",
     "explicit": "with every constant worked out",
@@ -155,7 +156,10 @@ def _lines(statement: str) -> list[str]:
         if closed and len(head) > _LONG // 5:
             parts.append(head.strip() + (found["after"] or ""))
             start = found.end()
-    return [*parts, statement[start:]]
+    return [
+        part.replace(r"\text{ ", r"\text{", 1) if part.startswith(r"\text{ ") else part
+        for part in (*parts, statement[start:])
+    ]
 
 
 # -- a claim --------------------------------------------------------------------------------------------------------
@@ -206,6 +210,7 @@ def page(claim: Claim, slugs: Iterable[str], file: str) -> str:
         display(claim.statement),
         f"**Source.** {linked(claim.source, slugs)}.",
         "## Forms",
+        _glossary(claim),
         "\n".join(_variant(claim, variant) for variant in claim.variants),
         "## Assumptions",
         "\n".join(f"- {mixed(a.text)}" for a in claim.assumptions) or "None beyond the domain.",
@@ -222,13 +227,15 @@ def page(claim: Claim, slugs: Iterable[str], file: str) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _glossary(claim: Claim) -> str:
+    """What the words mean that forms are named by, once."""
+    used = [word for word in FORMS if any(re.search(rf"\b{word}\b(?!-twin)", v.name) for v in claim.variants)]
+    return "; ".join(f"*{word}*: {FORMS[word]}" for word in used) + "." if used else ""
+
+
 def _variant(claim: Claim, variant: Variant) -> str:
-    first = re.split(r"[ ,-]", variant.name)[0] if "twin" not in variant.name else ""
-    last = variant.name.rpartition(", ")[2]
-    gloss = FORMS.get(first) or FORMS.get(last, "")
-    kind = variant.kind if variant.kind not in (None, claim.kind) else None
-    notes = ", ".join(text for text in (gloss, kind.value if kind else "") if text)
-    return f"- **{plain(variant.name)}**{f' ({notes})' if notes else ''}: {mixed(variant.statement)}"
+    kind = f" ({variant.kind.value})" if variant.kind not in (None, claim.kind) else ""
+    return f"- **{plain(variant.name)}**{kind}: {mixed(variant.statement)}"
 
 
 def _remarks(module: ModuleType, claim: Claim, slugs: tuple[str, ...]) -> list[str]:
@@ -291,7 +298,7 @@ def table(all_claims: Mapping[str, Claim]) -> str:
             rows = [f"| [{c.id}]({c.id}.md) | {plain(c.title)} | {_kinds(c)} | {_forms(c)} |" for c in members]
             heading = f"## {number}. {title}" if number.isdigit() else f"## {title}"
             parts += [heading, "\n".join(["| claim | says | kind | forms |", "|---|---|---|---|", *rows])]
-    listing = "\n".join(all_claims)
+    listing = "\n".join(f"{slug} <{slug}>" for slug in all_claims)
     parts.append(f"```{{toctree}}\n:hidden:\n\n{listing}\n```")
     return "\n\n".join(parts) + "\n"
 
