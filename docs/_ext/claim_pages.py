@@ -43,8 +43,8 @@ JUDGED = {
     Kind.LOWER: "The bound must stay below what it bounds by more than the rounding radii; a bound of exactly 0 says "
     "nothing, and counts as vacuous.",
     Kind.PROBABILITY: "Many independent draws: the verdict is about the number of failures, at an error level shared "
-    "out over the run. One draw proves and refutes nothing, and a form that promises nothing at an instance, for want of "
-    "width, say, is vacuous there.",
+    "out over the run. One draw proves and refutes nothing. A form that promises nothing at an instance, as for want of "
+    "width, is vacuous there.",
     Kind.MEAN: "Independent bounded samples, whose mean is tested against the claimed expectation.",
     Kind.ASYMPTOTIC: "A law about growing sizes: its trend is measured, with an interval, and never judged.",
 }

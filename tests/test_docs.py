@@ -1,0 +1,150 @@
+"""The claim pages say what the claims say, and what the tutorials tell people to type gives what they show."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from verification.claims import SLUGS, load
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = ("tutorial-theorist", "tutorial-hypothesis", "tutorial-data")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+
+
+def extension() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("claim_pages", DOCS / "_ext" / "claim_pages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def claim_pages() -> ModuleType:
+    return extension()
+
+
+# -- claim pages ----------------------------------------------------------------------------------------------------
+
+
+def test_there_is_a_page_per_claim_and_a_table(claim_pages: ModuleType) -> None:
+    pages = claim_pages.pages(DOCS)
+    assert set(pages) == {"index.md", *(f"{slug}.md" for slug in SLUGS)}
+    for slug in SLUGS:
+        assert f"[{slug}]({slug}.md)" in pages["index.md"]
+        for variant in load(slug).variants:
+            assert f"- **{claim_pages.plain(variant.name)}**" in pages[f"{slug}.md"]
+        for mutant in load(slug).mutants:
+            assert f"- **{claim_pages.plain(mutant.name)}**" in pages[f"{slug}.md"]
+
+
+def test_every_claim_has_its_section(claim_pages: ModuleType) -> None:
+    assert all(claim_pages.section(load(slug)) for slug in SLUGS)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_formulas_are_whole(claim_pages: ModuleType, slug: str) -> None:
+    """Nothing is lost between a statement and its page, and no cut leaves half a formula."""
+    claim = load(slug)
+    for text in (*(v.statement for v in claim.variants), *(m.why for m in claim.mutants)):
+        shown = claim_pages.mixed(text)
+        assert re.sub(r"\s|\$|\\(?=[^A-Za-z])", "", shown) == re.sub(r"\s|\$|\\(?=[^A-Za-z])", "", text)
+        for formula in re.findall(r"(?<!\\)\$(.+?)(?<!\\)\$", shown):
+            assert formula.count("{") == formula.count("}"), shown
+    statement = claim_pages.display(claim.statement)
+    spaces = r"\s|\\(?:\\|,|q?quad| )|&|\\(?:begin|end)\{aligned\}|\$"
+    assert re.sub(spaces, "", statement) == re.sub(spaces, "", claim.statement)
+
+
+def test_links_to_other_claims_lead_somewhere(claim_pages: ModuleType) -> None:
+    pages = claim_pages.pages(DOCS)
+    targets = {link for text in pages.values() for link in re.findall(r"\]\(([\w./-]+\.md)\)", text)}
+    assert targets - set(pages) <= {"../theory.md"}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_commands_of_a_page_are_ones_that_exist(claim_pages: ModuleType, slug: str) -> None:
+    import click
+
+    from verification.cli import cli
+
+    for command in claim_pages.commands(load(slug)):
+        if command[0] == "jacspec":
+            found = cli.get_command(click.Context(cli), command[1])
+            assert found is not None
+            found.make_context(command[1], command[2:])
+        else:
+            assert importlib.util.find_spec(command[2]) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"\|X\| in place of \|X\|^2", r"$\|X\|$ in place of $\|X\|^2$"),
+        (r"1.001 \sqrt D with c = 1", r"$1.001 \sqrt D$ with $c = 1$"),
+        (r"\sqrt{a of b}, without a cut", r"$\sqrt{a of b}$, without a cut"),
+        (r"\left( in \right)", r"$\left( in \right)$"),
+        ("s* < 1", r"s\* \< 1"),
+    ],
+)
+def test_words_and_formulas_are_told_apart(claim_pages: ModuleType, text: str, shown: str) -> None:
+    assert claim_pages.mixed(text) == shown
+
+
+# -- tutorials ------------------------------------------------------------------------------------------------------
+
+
+def run(arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    environment = {**os.environ, "PYTHONPATH": path}
+    return subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=400, check=False, cwd=cwd)
+
+
+def words(line: str) -> list[str]:
+    if line.startswith("jacspec "):
+        return [sys.executable, "-c", "from verification.cli import run; run()", *shlex.split(line)[1:]]
+    assert line.startswith("python -m pytest "), line
+    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *shlex.split(line)[3:]]
+
+
+def shape(text: str) -> list[str]:
+    """Lines without their numbers, which other processors compute a little differently, and without rules and space."""
+    numbers = re.compile(r"[-+~]?\b\d[\d,.]*(?:e[-+]?\d+)?")
+    lines = (re.sub(r"\s+", " ", numbers.sub("#", line)).strip() for line in text.splitlines())
+    return [line for line in lines if line.strip("─ .")]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_tutorials_work_and_show_what_happens(name: str, tmp_path: Path) -> None:
+    """Blocks in order, in one folder; every line of a ```text block comes from what ran before it."""
+    blocks = BLOCK.findall((DOCS / f"{name}.md").read_text(encoding="utf-8"))
+    assert {language for language, _ in blocks} == {"python", "console", "text"}
+    printed: list[str] = []
+    for index, (language, body) in enumerate(blocks):
+        fails = index + 1 < len(blocks) and "1 failed" in blocks[index + 1][1]
+        if language == "text":
+            missing = [line for line in shape(body) if line not in printed]
+            assert not missing, "\n".join((*missing, "-- printed:", *printed))
+            continue
+        printed = []
+        if language == "python" and body.startswith("# test_"):
+            (tmp_path / body.split()[1]).write_text(body, encoding="utf-8")
+            continue
+        lines = body.splitlines()
+        assert language == "python" or all(line.startswith("$ ") for line in lines)
+        jobs = [[sys.executable, "-W", "error", "-c", body]] if language == "python" else [words(s[2:]) for s in lines]
+        for job in jobs:
+            done = run(job, tmp_path)
+            assert done.returncode == int(fails), f"{job[3:]}: {done.stdout}{done.stderr}"
+            printed += shape(done.stdout)
