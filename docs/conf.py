@@ -32,4 +32,3 @@ exclude_patterns = ["_build", "api/*.md"]
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 html_title = "jacspec"
-suppress_warnings = ["myst.xref_missing"]

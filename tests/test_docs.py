@@ -148,3 +148,25 @@ def test_tutorials_work_and_show_what_happens(name: str, tmp_path: Path) -> None
             done = run(job, tmp_path)
             assert done.returncode == int(fails), f"{job[3:]}: {done.stdout}{done.stderr}"
             printed += shape(done.stdout)
+
+
+def test_the_table_of_widths_is_what_its_command_prints(tmp_path: Path) -> None:
+    """Word by word; numbers to two percent, as they are rounded."""
+    page = (DOCS / "widths.md").read_text(encoding="utf-8")
+    (source,) = (body for language, body in BLOCK.findall(page) if language == "python")
+    done = run([sys.executable, "-W", "error", "-c", source], tmp_path)
+    assert done.returncode == 0, done.stderr
+    shown = [line for line in page.splitlines() if line.startswith("| ") and "claims/" in line]
+    printed = done.stdout.splitlines()
+    assert len(shown) == len(printed) > 10
+    for one, other in zip(shown, printed, strict=True):
+        for a, b in zip(one.split(" | "), other.split(" | "), strict=True):
+            numbers = a.rstrip(" |")[:1].isdigit()
+            assert float(a.rstrip(" |")) == pytest.approx(float(b.rstrip(" |")), rel=0.02) if numbers else a == b
+
+
+def test_the_theory_names_every_claim_of_the_theory(claim_pages: ModuleType) -> None:
+    page = (DOCS / "theory.md").read_text(encoding="utf-8")
+    shown = {*re.findall(r"claims/([\w-]+)\.md", page), *re.findall(r"\{claim\} ([\w-]+)", page)}
+    wanted = {slug for slug in SLUGS if claim_pages.section(load(slug)) != "enclosure"}
+    assert wanted <= shown <= {*SLUGS, "index"}

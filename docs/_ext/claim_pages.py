@@ -1,8 +1,8 @@
 """A page per claim, and a table of all of them, written from the Claim values before Sphinx reads its sources.
 
-Nothing that a claim says is typed here a second time: the pages hold the words that kinds and forms have in common.
-Output goes to docs/claims/, which git ignores; a page is written only where it changed, so that Sphinx rebuilds no more
-than it must.
+Other pages show a statement by the directive ``{claim} SLUG``. Nothing that a claim says is typed a second time; typed
+here are the words that kinds and forms have in common. Output goes to docs/claims/, which git ignores; a page is
+written only where it changed, so that Sphinx rebuilds no more than it must.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
 
 from verification.claim import Claim, Kind, Variant
 from verification.claims import SLUGS, load
@@ -43,7 +47,7 @@ JUDGED = {
     Kind.LOWER: "The bound must stay below what it bounds by more than the rounding radii; a bound of exactly 0 says "
     "nothing, and counts as vacuous.",
     Kind.PROBABILITY: "Many independent draws: the verdict is about the number of failures, at an error level shared "
-    "out over the run. One draw proves and refutes nothing. A form that promises nothing at an instance, as for want of "
+    "out over the run. One draw proves and refutes nothing. A form that promises nothing at an instance, for want of "
     "width, is vacuous there.",
     Kind.MEAN: "Independent bounded samples, whose mean is tested against the claimed expectation.",
     Kind.ASYMPTOTIC: "A law about growing sizes: its trend is measured, with an interval, and never judged.",
@@ -337,7 +341,21 @@ def write(docs: Path) -> None:
             path.write_text(text, encoding="utf-8")
 
 
+class Statement(Directive):
+    """``{claim} SLUG`` on a page of docs/: the statement as the claim has it, with a link to its page."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        claim = load(self.arguments[0])
+        text = f"[`{claim.id}`](claims/{claim.id}.md). {plain(claim.title)}:\n\n{display(claim.statement)}"
+        node = nodes.container()
+        self.state.nested_parse(StringList(text.splitlines(), source=claim.id), self.content_offset, node)
+        return [node]
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Sphinx's entry point."""
     app.connect("builder-inited", lambda app: write(Path(app.srcdir)))
+    app.add_directive("claim", Statement)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
