@@ -147,7 +147,7 @@ def display(statement: str) -> str:
 _LONG = 110
 _BREAK = re.compile(
     r"(?P<after>[,;])\s*(?:\\ |\\qq?uad|(?<=;))\s*|"
-    r"(?:\\ )?\s*(?=\\Rightarrow|\\implies)|\s*(?=\\text\{,? ?with probability)"
+    r"(?:\\ )?\s*(?=\\Rightarrow|\\implies)|\s*(?=\\text\{,? ?(?:except )?with probability)"
 )
 
 
