@@ -326,8 +326,13 @@ def _print(out: Console, diagram: Diagram, asked: Sequence[Asked], progress: Pro
         top = max(diagram.plan.k)
         for a in asked:
             if a.n == last:
-                far = f"{number(a.k / top, 2)} times the top of the chart" if a.k is not None else f"void: {a.reason}"
-                out.print(f"  {a.claim} ({a.variant}) at n = {last} asks for k = {count(a.k)}: {far}", markup=False)
+                if a.k is None:
+                    words = f"says nothing at n = {last}: {a.reason}"
+                else:
+                    words = (
+                        f"asks for k = {count(a.k)} at n = {last}: {number(a.k / top, 2)} times the top of the chart"
+                    )
+                out.print(f"  {a.claim} ({a.variant}) {words}", markup=False)
 
 
 def _side(diagram: Diagram, n: int) -> str:
