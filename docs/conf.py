@@ -15,7 +15,7 @@ copyright = "2026, the jacspec developers"
 version = release = jacspec.__version__
 
 extensions = [
-    "claim_pages",
+    "claim_directive",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",

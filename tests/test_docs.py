@@ -108,6 +108,7 @@ def test_words_and_formulas_are_told_apart(claim_pages: ModuleType, text: str, s
 def run(arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     environment = {**os.environ, "PYTHONPATH": path}
+    environment.pop("COLUMNS", None)  # which pytest-xdist sets, and lines would break elsewhere
     return subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=400, check=False, cwd=cwd)
 
 

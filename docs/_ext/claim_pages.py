@@ -13,17 +13,12 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
-
-from docutils import nodes
-from docutils.parsers.rst import Directive
-from docutils.statemachine import StringList
 
 from verification.claim import Claim, Kind, Variant
 from verification.claims import SLUGS, load
 from verification.instances import format_spec
 
-__all__ = ["commands", "mixed", "page", "pages", "section", "setup", "table", "write"]
+__all__ = ["commands", "mixed", "page", "pages", "section", "table", "write"]
 
 #: Sections of the theory (docs/theory.md has the same numbers), and what stands beside it.
 SECTIONS = {
@@ -339,23 +334,3 @@ def write(docs: Path) -> None:
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
-
-
-class Statement(Directive):
-    """``{claim} SLUG`` on a page of docs/: the statement as the claim has it, with a link to its page."""
-
-    required_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        claim = load(self.arguments[0])
-        text = f"[`{claim.id}`](claims/{claim.id}.md). {plain(claim.title)}:\n\n{display(claim.statement)}"
-        node = nodes.container()
-        self.state.nested_parse(StringList(text.splitlines(), source=claim.id), self.content_offset, node)
-        return [node]
-
-
-def setup(app: Any) -> dict[str, bool]:
-    """Sphinx's entry point."""
-    app.connect("builder-inited", lambda app: write(Path(app.srcdir)))
-    app.add_directive("claim", Statement)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
