@@ -16,6 +16,7 @@ FLOORS = {
     "_checks": 0,
     "rounding": 0,
     "_jit": 0,
+    "_files": 1,
     "_kernels": 1,
     "_native": 1,
     "_accurate": 1,

@@ -9,17 +9,13 @@ from typing import Any
 import flint
 import numpy as np
 import pytest
+from families import KINKED, SMOOTH
 
 from jacspec import ShallowNet
 from jacspec.certificates import Certificate, certify
 from verification.recheck import recheck
 from verification.recheck.activations import smooth
 from verification.recheck.balls import precision
-
-SMOOTH = (
-    *("softplus", "tanh", "sigmoid", "erf", "gelu", "silu", "elu", "sin", "arctan", "gaussian", "quadratic", "linear"),
-)
-KINKED = ("relu", "leaky_relu", "leaky_relu:slope=0.3")
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

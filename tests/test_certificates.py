@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from families import SMOOTH
 from mpmath import mpf
 
 from jacspec import InputError, ShallowNet, activation, train
@@ -19,21 +20,6 @@ from jacspec.enclosure import BallMatrix
 from jacspec.enclosure.elementwise import phi_enclosure
 from jacspec.rounding import Estimate
 from verification.arithmetic import Multiprecision
-
-SMOOTH = (
-    "softplus",
-    "tanh",
-    "sigmoid",
-    "erf",
-    "gelu",
-    "silu",
-    "elu",
-    "sin",
-    "arctan",
-    "gaussian",
-    "quadratic",
-    "linear",
-)
 
 
 def sphere(n: int, d: int, seed: int = 0) -> np.ndarray:

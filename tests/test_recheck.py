@@ -15,8 +15,10 @@ from typing import Any
 import flint
 import numpy as np
 import pytest
+from families import KINKED, SMOOTH
 
 from jacspec import InputError, ShallowNet
+from jacspec._files import array_digest
 from jacspec.activations import activation
 from jacspec.certificates import Certificate, certify, files
 from jacspec.enclosure.elementwise import phi_ball
@@ -26,21 +28,6 @@ from verification.recheck.activations import piecewise_slopes, smooth
 from verification.recheck.balls import below, exact, norm, positive_definite, precision
 
 ROOT = Path(__file__).resolve().parent.parent
-SMOOTH = (
-    "softplus",
-    "tanh",
-    "sigmoid",
-    "erf",
-    "gelu",
-    "silu",
-    "elu",
-    "sin",
-    "arctan",
-    "gaussian",
-    "quadratic",
-    "linear",
-)
-KINKED = ("relu", "leaky_relu", "leaky_relu:slope=0.3")
 
 
 def problem(rng: np.random.Generator, name: str, n: int, d: int, k: int, size: float) -> tuple[ShallowNet, Any, Any]:
@@ -72,7 +59,7 @@ def rewritten(path: Path, **changes: Any) -> None:
         (arrays if name in arrays else meta)[name] = value
     meta.pop("format")
     if "inputs_sha256" not in changes:
-        meta["inputs_sha256"] = files.array_digest({name: arrays[name] for name in ("X", "y", "W", "v")})
+        meta["inputs_sha256"] = array_digest({name: arrays[name] for name in ("X", "y", "W", "v")}).hex()
     files.write(path, arrays, meta)
 
 

@@ -108,7 +108,7 @@ def test_another_version_is_refused(tmp_path) -> None:
     meta["format"] = "jacspec.trajectory/99"
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
     del arrays["sha256"]
-    arrays["sha256"] = np.frombuffer(module._digest(arrays), dtype=np.uint8)
+    arrays["sha256"] = np.frombuffer(module.array_digest(arrays), dtype=np.uint8)
     np.savez(path, **arrays)
     with pytest.raises(InputError, match="trajectory/99"):
         Trajectory.load(path)

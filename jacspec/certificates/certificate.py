@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from .._checks import InputError, check_matrix, check_vector
+from .._files import array_digest
 from ..network import ShallowNet
 from ..rounding import Estimate
 from . import files
@@ -103,7 +104,7 @@ class Certificate:
 
     def inputs_sha256(self) -> str:
         """Hash of X, y, W and v: what is certified."""
-        return files.array_digest(self._inputs())
+        return array_digest(self._inputs()).hex()
 
     def _inputs(self) -> dict[str, Any]:
         return {"X": self.X, "y": self.y, "W": self.net.W, "v": self.net.v}

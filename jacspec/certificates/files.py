@@ -11,29 +11,19 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zipfile
 from typing import Any
 
 import numpy as np
 
 from .._checks import InputError
+from .._files import atomic, npz_path
 
-__all__ = ["FORMAT", "array_digest", "read", "write"]
+__all__ = ["FORMAT", "read", "write"]
 
 FORMAT = "jacspec.certificate/1"
 _MARK = f"{FORMAT} sha256=".encode()
 _DIGITS = 64
-
-
-def array_digest(arrays: dict[str, Any]) -> str:
-    """SHA-256 of named arrays: names, types, shapes and bytes."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def write(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[str, Any]) -> None:
@@ -44,30 +34,15 @@ def write(path: str | os.PathLike[str], arrays: dict[str, Any], meta: dict[str, 
     InputError
         If the path does not end in .npz or cannot be written.
     """
-    path = os.fspath(path)
-    if not path.endswith(".npz"):
-        raise InputError("path", repr(path), "a file name that ends in .npz")
+    path = npz_path(path)
     buffer = io.BytesIO()
     described = json.dumps({"format": FORMAT, **meta}, allow_nan=False).encode()
     np.savez(buffer, **arrays, meta=np.frombuffer(described, dtype=np.uint8))
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.comment = _MARK + b"0" * _DIGITS
     head = buffer.getvalue()[:-_DIGITS]
-    folder = os.path.dirname(os.path.abspath(path))
-    try:
-        handle, temporary = tempfile.mkstemp(suffix=".npz", dir=folder)
-    except OSError as error:
-        raise InputError("path", repr(path), f"a file that can be written ({error.strerror})") from None
-    try:
-        with open(handle, "wb") as file:
-            file.write(head + hashlib.sha256(head).hexdigest().encode())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # mkstemp's files are private; an ordinary one is wanted
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with atomic(path, binary=True) as file:
+        file.write(head + hashlib.sha256(head).hexdigest().encode())
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Any]]:

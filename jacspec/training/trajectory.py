@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 import os
-import tempfile
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._checks import InputError, check_matrix, check_vector
+from .._files import array_digest, atomic, npz_path
 from ..network import ShallowNet
 from ..rounding import Estimate
 
@@ -200,9 +200,7 @@ class Trajectory:
         """
         from ..activations import activation
 
-        path = os.fspath(path)
-        if not path.endswith(".npz"):
-            raise InputError("path", repr(path), "a file name that ends in .npz")
+        path = npz_path(path)
         name = self.start.activation.name
         try:
             known = activation(name) == self.start.activation or name.startswith("expr:")
@@ -228,22 +226,9 @@ class Trajectory:
             "v": self.end.v,
             "meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8),
         }
-        arrays["sha256"] = np.frombuffer(_digest(arrays), dtype=np.uint8)
-        folder = os.path.dirname(os.path.abspath(path))
-        try:
-            handle, temporary = tempfile.mkstemp(suffix=".npz", dir=folder)
-        except OSError as error:
-            raise InputError("path", repr(path), f"a file that can be written ({error.strerror})") from None
-        try:
-            with open(handle, "wb") as file:
-                np.savez(file, **arrays)
-            mask = os.umask(0)
-            os.umask(mask)
-            os.chmod(temporary, 0o666 & ~mask)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        arrays["sha256"] = np.frombuffer(array_digest(arrays), dtype=np.uint8)
+        with atomic(path, binary=True) as file:
+            np.savez(file, **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trajectory:
@@ -268,7 +253,7 @@ class Trajectory:
         if set(arrays) != wanted:
             raise InputError("path", repr(path), f"{expected} (it holds other arrays)")
         stored = arrays.pop("sha256").tobytes()
-        if stored != _digest(arrays):
+        if stored != array_digest(arrays):
             raise InputError("path", repr(path), f"{expected}, undamaged (its checksum does not fit)")
         meta = json.loads(arrays.pop("meta").tobytes())
         if meta.get("format") != _FORMAT:
@@ -297,15 +282,6 @@ _PLAIN = (
     *("status", "reason", "seconds"),
 )
 _ARRAYS = ("X", "y", "steps", "residual_norms", "distances", "path_lengths")
-
-
-def _digest(arrays: dict[str, Any]) -> bytes:
-    digest = hashlib.sha256()
-    for key in sorted(arrays):
-        array = np.ascontiguousarray(arrays[key])
-        digest.update(f"{key} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.digest()
 
 
 def _frozen(array: Any) -> Any:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import atomic, check_output, console, data_options, output_options, progress_bar, write_json
+from jacspec._files import atomic
+
+from .common import check_output, console, data_options, output_options, progress_bar, write_json
 from .text import number
 
 if TYPE_CHECKING:
@@ -240,7 +242,7 @@ def verify(
         except Exception as error:
             broken = error  # likewise
     if junitxml is not None:
-        with atomic(junitxml) as handle:
+        with atomic(junitxml, argument="--junitxml") as handle:
             handle.write(_junit(reports))
     if plot is not None and any(v.trend for report in reports for v in report.variants):
         from .trends import draw

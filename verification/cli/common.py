@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from jacspec import InputError
+from jacspec._files import atomic
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,28 +63,8 @@ def console(output: str | None, no_color: bool) -> Iterator[Console]:
         made.width = 100 if piped else max(80, made.width)
         yield made
         return
-    with atomic(output) as handle:
+    with atomic(output, argument="--output") as handle:
         yield Console(file=handle, no_color=True, highlight=False, width=100)
-
-
-@contextmanager
-def atomic(path: str, *, option: str = "--output", binary: bool = False) -> Iterator[Any]:
-    """A text (or binary) file that replaces `path` only when everything has been written."""
-    folder = os.path.dirname(os.path.abspath(path))
-    try:
-        descriptor, name = tempfile.mkstemp(dir=folder)
-    except OSError as error:
-        raise InputError(option, repr(path), f"a file that can be written ({error.strerror})") from None
-    try:
-        with open(descriptor, "wb" if binary else "w", encoding=None if binary else "utf-8") as handle:
-            yield handle
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # mkstemp's files are private; an ordinary one is wanted
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def check_output(path: str | None, option: str = "--output") -> None:
@@ -102,7 +82,7 @@ def write_json(document: dict[str, Any], output: str | None) -> None:
     if output is None:
         click.echo(text)
     else:
-        with atomic(output) as handle:
+        with atomic(output, argument="--output") as handle:
             handle.write(text + "\n")
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from .common import atomic, check_output
+from jacspec._files import atomic
+
+from .common import check_output
 
 
 @click.command(epilog="Example:  jacspec new-claim my-bound")
@@ -44,7 +46,7 @@ def new_claim(name: str, output: str | None, force: bool, quiet: bool) -> None:
             "NAME" if output is None else "--output", repr(output or name), f"no file {path} there, or --force"
         )
     template = (Path(claims.__file__).parent / "_template.py").read_text(encoding="utf-8")
-    with atomic(path) as handle:
+    with atomic(path, argument="--output") as handle:
         handle.write(template.replace("my-bound", slug).replace("my_bound.py", path))
     click.echo(f"Wrote {path}.")
     if not quiet:

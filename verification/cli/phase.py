@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import atomic, check_output, console, output_options, stages, write_json
+from jacspec._files import atomic
+
+from .common import check_output, console, output_options, stages, write_json
 from .text import count, number
 
 if TYPE_CHECKING:
@@ -248,7 +250,7 @@ def _export(path: str, store: Store) -> None:
     from verification.store import write_csv, write_parquet
 
     binary = path.endswith(".parquet")
-    with atomic(path, option="--export", binary=binary) as handle:
+    with atomic(path, argument="--export", binary=binary) as handle:
         (write_parquet if binary else write_csv)(store.rows(), store.config, handle)
 
 
@@ -267,7 +269,7 @@ def _draw(path: str, diagram: Diagram, asked: Sequence[Asked]) -> None:
         f"{'' if diagram.complete else ' (incomplete)'}"
     )
     content = render(phase_figure(diagram, asked, title), need_format(path), dpi=200)
-    with atomic(path, option="--plot", binary=True) as handle:
+    with atomic(path, argument="--plot", binary=True) as handle:
         handle.write(content)
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from .common import atomic, check_output, console, data_options, output_options, stages, write_json
+from jacspec._files import atomic
+
+from .common import check_output, console, data_options, output_options, stages, write_json
 from .text import count, number, rounded_up
 
 if TYPE_CHECKING:
@@ -251,7 +253,7 @@ def _draw(path: str, run: Trajectory, promised: Sequence[Guarantee], data: Datas
         f"{name}{layer}, eta = {run.eta:.3g}, seed {seed}"
     )
     content = render(trajectory_figure(run, promised, title), need_format(path))
-    with atomic(path, option="--plot", binary=True) as handle:
+    with atomic(path, argument="--plot", binary=True) as handle:
         handle.write(content)
 
 

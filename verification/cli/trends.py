@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jacspec import InputError
+from jacspec._files import atomic
 
-from .common import atomic, check_output
+from .common import check_output
 from .text import number, rounded_up
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def draw(path: str, reports: Sequence[ClaimReport], seed: int) -> None:
     trends = [v.trend for report in shown for v in report.variants if v.trend is not None]
     title = f"{', '.join(report.id for report in shown)}  (seed {seed})"
     content = render(trend_figure(trends, title), need_format(path))
-    with atomic(path, option="--plot", binary=True) as handle:
+    with atomic(path, argument="--plot", binary=True) as handle:
         handle.write(content)
 
 
