@@ -53,8 +53,12 @@ class InputError(ValueError):
         self.argument = argument
         self.value = value
         self.expected = expected
-        shown = value if isinstance(value, str) else _short(value)
-        super().__init__(f"{argument}: got {shown}; expected {expected}")
+        self._shown = value if isinstance(value, str) else _short(value)
+        super().__init__(f"{argument}: got {self._shown}; expected {expected}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With the message that it has: across processes the value itself may not be had, or be huge."""
+        return type(self), (self.argument, self._shown, self.expected)
 
 
 class CapacityError(MemoryError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -247,3 +248,11 @@ def test_memory_where_the_system_does_not_say(monkeypatch: pytest.MonkeyPatch) -
 def test_everything_public_is_listed() -> None:
     for name in _checks.__all__:
         assert hasattr(_checks, name)
+
+
+@pytest.mark.parametrize("value", ["'text'", np.zeros((300, 300)), lambda x: x, float("nan")])
+def test_input_errors_cross_processes(value):
+    error = InputError("X", value, "something else")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.argument) == (InputError, str(error), "X")
+    assert len(pickle.dumps(error)) < 1000

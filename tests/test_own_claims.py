@@ -24,16 +24,6 @@ def run(arguments: list[str], cwd: Path, *paths: Path) -> subprocess.CompletedPr
     return subprocess.run(arguments, capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False)
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """The packages where pip leaves them: for Hypothesis, which draws constants from all other code that is loaded."""
-    site = tmp_path / "site-packages"
-    site.mkdir()
-    for name in ("jacspec", "verification"):
-        (site / name).symlink_to(ROOT / name)
-    return site
-
-
 def jacspec(cwd: Path, *arguments: str, site: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return run([*COMMAND, *arguments], cwd, site)
 
@@ -52,13 +42,13 @@ def written(folder: Path, name: str = "my_bound.py", *changes: tuple[str, str]) 
 # -- the way of a new user ------------------------------------------------------------------------------------------
 
 
-def test_a_new_claim_runs_as_it_stands(tmp_path: Path, installed: Path) -> None:
+def test_a_new_claim_runs_as_it_stands(tmp_path: Path) -> None:
     folder = tmp_path / "work"
     folder.mkdir()
-    made = jacspec(folder, "new-claim", "my-lemma", site=installed)
+    made = jacspec(folder, "new-claim", "my-lemma")
     assert made.returncode == 0, made.stderr
     assert made.stdout.splitlines() == ["Wrote my_lemma.py.", "Next: jacspec verify my_lemma.py"]
-    done = jacspec(folder, "verify", "my_lemma.py", "--mutants", "--json", "--examples", "60", site=installed)
+    done = jacspec(folder, "verify", "my_lemma.py", "--mutants", "--json", "--examples", "60")
     assert done.returncode == 0, done.stderr
     (claim,) = json.loads(done.stdout)["claims"]
     assert (claim["id"], claim["file"]) == ("my-lemma", "my_lemma.py")
@@ -106,11 +96,11 @@ def test_a_mutant_that_survives_is_an_error(tmp_path: Path) -> None:
     assert "1 of 2 mutants refuted" in done.stdout
 
 
-def test_several_claims_in_one_file_and_in_processes(tmp_path: Path, installed: Path) -> None:
+def test_several_claims_in_one_file_and_in_processes(tmp_path: Path) -> None:
     second = 'from dataclasses import replace\nCLAIMS = (CLAIM, replace(CLAIM, id="other-bound"))\nif __name__'
     written(tmp_path, "both.py", ("if __name__", second))
     arguments = ["verify", "both.py", "schur-bounds", "--examples", "10", "--json", "--jobs"]
-    one, two = (json.loads(jacspec(tmp_path, *arguments, jobs, site=installed).stdout)["claims"] for jobs in "12")
+    one, two = (json.loads(jacspec(tmp_path, *arguments, jobs).stdout)["claims"] for jobs in "12")
     assert [c.get("file", c["id"]) for c in one] == ["both.py::my-bound", "both.py::other-bound", "schur-bounds"]
     for claim in (*one, *two):
         del claim["seconds"]

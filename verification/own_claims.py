@@ -49,10 +49,7 @@ _EXAMPLE = "`jacspec new-claim my-bound` writes a file to start from"
 
 
 class ClaimError(InputError):
-    """Something is wrong with a claim that is not in this package; unlike its parent it survives a process border."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.argument, self.value, self.expected)
+    """Something is wrong with a claim that is not in this package."""
 
 
 def is_file(reference: str) -> bool:
@@ -139,9 +136,7 @@ def _run(real: str, path: str, source: bytes) -> tuple[Claim, ...]:
     folder = os.path.dirname(real)
     if folder not in sys.path:
         sys.path.append(folder)
-    # Dataclasses look their module up while they are made. Afterwards it is hidden: Hypothesis draws constants from the
-    # source of every loaded module of a user, so a run would depend on which files this process has seen before.
-    sys.modules[module.__name__] = module
+    sys.modules[module.__name__] = module  # dataclasses look their module up while they are made
     try:
         exec(code, module.__dict__)
     except (Exception, SystemExit) as error:

@@ -20,6 +20,7 @@ from jacspec.rounding import Estimate
 from ..arithmetic import Arithmetic
 from ..claim import FLOAT64, Claim, Record, Verdict, check
 from ..differentiable import Differentiable, Traced, gradients
+from ..drawing import draw_specs
 from ..instances import Instance, Spec
 from .coordinates import FREE, Coordinates
 from .report import SearchOptions, Sharpness
@@ -242,27 +243,11 @@ class Search:
 
     def draw(self) -> list[Spec]:
         """The next random specs, from Hypothesis."""
-        from hypothesis import HealthCheck, Phase, Verbosity, given, settings
-        from hypothesis import seed as with_seed
-
         self.chunk += 1
         key = np.random.SeedSequence([self.options.seed, self.chunk_key, self.chunk]).generate_state(1)[0]
         specs: list[Spec] = []
 
-        @with_seed(int(key))
-        @settings(
-            max_examples=_DRAWS,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-            verbosity=Verbosity.quiet,
-        )
-        @given(self.claim.domain.specs())
-        def collect(spec: Spec) -> None:
-            specs.append(spec)
-
-        collect()
+        draw_specs(self.claim.domain.specs(), specs.append, seed=int(key), examples=_DRAWS, shrink=False)
         return specs
 
     def probe(self, instances: list[Instance]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..claim import Claim, Verdict, check
+from ..drawing import draw_specs
 from ..instances import Instance, Spec
 from .report import Floats, Options, Tally
 
@@ -55,25 +56,14 @@ def fuzz(claim: Claim, options: Options) -> dict[str, Tally]:
 
 def _hypothesis(claim: Claim, run: Callable[[Spec, Instance], bool], options: Options) -> None:
     """Let Hypothesis draw specs, and shrink the first violation it finds."""
-    from hypothesis import HealthCheck, Phase, Verbosity, given, settings
-    from hypothesis import seed as with_seed
 
-    @with_seed(keyed(claim.id, options.seed))
-    @settings(
-        max_examples=options.examples,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-        verbosity=Verbosity.quiet,
-    )
-    @given(claim.domain.specs())
     def attack(spec: Spec) -> None:
         if run(spec, claim.domain.build(spec, 0)):
             raise _Found
 
     try:
-        attack()
+        draw_specs(
+            claim.domain.specs(), attack, seed=keyed(claim.id, options.seed), examples=options.examples, shrink=True
+        )
     except _Found:
         return  # the last violation tallied is the shrunk one: Hypothesis replays it before it raises
