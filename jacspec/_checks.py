@@ -47,18 +47,23 @@ class InputError(ValueError):
         What was given (shown shortened), or a string that describes it.
     expected : str
         What would have been accepted, and what to do about it where that is known.
+
+    Attributes
+    ----------
+    shown : str
+        The value as the message shows it.
     """
 
     def __init__(self, argument: str, value: object, expected: str) -> None:
         self.argument = argument
         self.value = value
         self.expected = expected
-        self._shown = value if isinstance(value, str) else _short(value)
-        super().__init__(f"{argument}: got {self._shown}; expected {expected}")
+        self.shown = value if isinstance(value, str) else _short(value)
+        super().__init__(f"{argument}: got {self.shown}; expected {expected}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """With the message that it has: across processes the value itself may not be had, or be huge."""
-        return type(self), (self.argument, self._shown, self.expected)
+        return type(self), (self.argument, self.shown, self.expected)
 
 
 class CapacityError(MemoryError):

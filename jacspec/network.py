@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -147,6 +148,39 @@ class ShallowNet:
         norm = largest * math.sqrt(float(np.sum((labels / largest) ** 2)))
         v = balanced_output_weights(k, norm, labels.shape[0])
         return cls(initial_weights(k, d, seed), v, activation)
+
+    @classmethod
+    def from_torch(cls, source: Any, activation: Activation | str | None = None) -> ShallowNet:
+        """A network trained by PyTorch: a module, its state dict, or a safetensors file.
+
+        PyTorch is needed for a module only, and is not imported here. With biases that are not zero, see
+        `jacspec.pretrained`, which absorbs them.
+
+        Parameters
+        ----------
+        source : torch.nn.Module, mapping of names to arrays or tensors, or path
+        activation : Activation or str, optional
+            Needed unless the module tells.
+
+        Returns
+        -------
+        ShallowNet
+            Its float64 weights are exactly those that were stored.
+
+        Raises
+        ------
+        InputError
+            If it is not one hidden layer with one output and without biases; see `jacspec.pretrained`.
+
+        Examples
+        --------
+        >>> state = {"0.weight": [[1.0, -1.0], [2.0, 0.0]], "2.weight": [[1.0, 0.5]]}
+        >>> ShallowNet.from_torch(state, "relu")([[1.0, 0.0]])
+        array([2.])
+        """
+        from .from_torch import pretrained
+
+        return pretrained(source, activation).network()
 
     @property
     def k(self) -> int:

@@ -29,6 +29,7 @@ FLOORS = {
     "lanczos": 3,
     "exact_zeros": 4,
     "network": 4,
+    "from_torch": 4,
     "separation": 5,
     "enclosure": 5,
     "spectrum": 6,
@@ -41,6 +42,7 @@ FLOORS = {
     "constants": 9,
     "guarantees": 10,
     "certificates": 8,
+    "__main__": 11,
 }
 
 

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import check_output, console, output_options, stages, write_json
+from .common import check_output, console, data_options, output_options, stages, write_json
 from .text import radius, rounded_up, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from jacspec import Estimate
+    from jacspec import Estimate, ShallowNet
     from jacspec.certificates import Certificate
     from verification.recheck import Finding
 
 _METHODS = ("auto", "kantorovich", "newton", "relu")
 
 
-@click.command(epilog="Example:  jacspec train sphere:n=40,d=10 --save run.npz && jacspec certify run.npz")
+@click.command(
+    epilog="Example:  jacspec certify run.npz --polish 5\n\nExample:  jacspec certify net.safetensors -a softplus "
+    "--data X.npy --labels y.npy"
+)
 @click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--data", metavar="DATA", help="FILE is a network (.safetensors): the data that it was to fit.")
+@data_options
+@click.option("-a", "--activation", "name", metavar="NAME", help="Of a network that does not say it.")
 @click.option("--check", is_flag=True, help="FILE is a certificate: prove it again, in ball arithmetic.")
 @click.option("--initial", is_flag=True, help="Certify the weights at the start of the run, not at its end.")
 @click.option("--method", type=click.Choice(_METHODS), default="auto", show_default=True)
@@ -31,6 +40,12 @@ _METHODS = ("auto", "kantorovich", "newton", "relu")
 @output_options
 def certify(
     file: str,
+    data: str | None,
+    normalize: bool,
+    rows: str | None,
+    labels: str | None,
+    drop_repeated: bool,
+    name: str | None,
     check: bool,
     initial: bool,
     method: Any,
@@ -45,10 +60,11 @@ def certify(
 ) -> int:
     """Prove that an exact interpolator is near a run's weights.
 
-    FILE is what `jacspec train --save` wrote. CERTIFIED is a theorem about
-    its floating-point numbers; NOT CERTIFIED comes with the reason, and says
-    nothing about the network. With --check, FILE is a certificate that --save
-    wrote, and it is checked by other code, in ball arithmetic.
+    FILE is what `jacspec train --save` wrote, or the state dict of a network
+    trained by PyTorch (.safetensors), with --data and --labels. CERTIFIED is
+    a theorem about its floating-point numbers; NOT CERTIFIED comes with the
+    reason, and says nothing about the network. With --check, FILE is a
+    certificate that --save wrote, checked by other code, in ball arithmetic.
     Exit code 0: certified, or valid; 5: not certified; 1: not valid.
     """
     from jacspec import InputError
@@ -61,11 +77,32 @@ def certify(
     check_int("--polish", polish, minimum=0, maximum=1000)
     if not os.path.isfile(file):
         raise InputError("FILE", repr(file), "a file that exists")
+    # A network comes with its data; a run and a certificate bring their own.
+    foreign = file.endswith(".safetensors")
+    own = {
+        "--data": data,
+        "--labels": labels,
+        "--activation": name,
+        "--rows": rows,
+        "--normalize": normalize,
+        "--drop-repeated": drop_repeated,
+    }
+    given = [option for option, value in own.items() if value]
+    if given and not foreign:
+        raise InputError(given[0], repr(own[given[0]]), "a network in FILE (.safetensors); a run has data of its own")
     if check:
         if initial or save is not None or polish or method != "auto" or eta != "auto":
             raise InputError("--check", "further options", "a certificate's file and nothing else to do with it")
         return _check(file, as_json, quiet, output, no_color)
-    found = _certify(file, initial, method, eta, polish, quiet or as_json)
+    if foreign:
+        if data is None:
+            raise InputError("--data", "none", "the data that the network was to fit, as FILE holds none")
+        if initial:
+            raise InputError("--initial", repr(file), "a run: a network has one set of weights")
+        source = partial(_network, file, name, data, normalize, rows, labels, drop_repeated)
+    else:
+        source = partial(_run, file, initial)
+    found = _certify(source, method, eta, polish, quiet or as_json)
     if save is not None and found.certified:
         found.save(save)
     if as_json:
@@ -76,35 +113,83 @@ def certify(
             if save is not None and found.certified:
                 out.print(f"Saved to {save}.", markup=False)
             if not quiet:
-                out.print(_next(file, found, save), markup=False)
+                out.print(_next(found, save), markup=False)
     return 0 if found.certified else 5
 
 
-def _certify(file: str, initial: bool, method: Any, eta: str, polish: int, quiet: bool) -> Certificate:
-    from dataclasses import replace
+@dataclass(frozen=True)
+class _Problem:
+    """What is to be certified, or why it is not worth a try."""
 
-    from jacspec import InputError
+    net: ShallowNet
+    X: Any
+    y: Any
+    weights: str
+    hopeless: str | None = None
+    #: The start of a run that trains the hidden layer: its certificate needs no probability.
+    start: bool = False
+
+
+def _run(file: str, initial: bool) -> _Problem:
+    from jacspec import InputError, Trajectory
+
+    try:
+        run = Trajectory.load(file)
+    except InputError as error:
+        raise InputError("FILE", repr(file), f"{error.expected}; certificates are for --check") from None
+    if initial:
+        return _Problem(run.start, run.X, run.y, "start of the run", start=run.trains == "hidden")
+    if run.status == "diverged":
+        return _Problem(run.start, run.X, run.y, "given", f"the run diverged: {run.reason}")
+    return _Problem(run.end, run.X, run.y, f"end of the run (step {run.step})")
+
+
+def _network(
+    file: str,
+    name: str | None,
+    data: str,
+    normalize: bool,
+    rows: str | None,
+    labels: str | None,
+    drop_repeated: bool,
+) -> _Problem:
+    from jacspec import InputError, load, pretrained
+
+    try:
+        read = pretrained(file, name)
+    except InputError as error:
+        known = {"source": "FILE", "activation": "--activation"}
+        raise InputError(known.get(error.argument, f"FILE, {error.argument}"), error.shown, error.expected) from None
+    # A certificate does not need unit rows: they are taken as the network saw them, unless they are to be normalised.
+    loaded = load(data, normalize=True, rows=rows, labels=labels, drop_repeated=drop_repeated)
+    if loaded.y is None:
+        raise InputError("--labels", "none", "the labels that the network was to fit: a file, or signs:seed=0")
+    X = loaded.X if normalize else loaded.raw
+    if X.shape[1] != read.W.shape[1]:
+        raise InputError("--data", f"rows of {X.shape[1]} entries", f"{read.W.shape[1]}, as the network has inputs")
+    net, X, y = read.problem(X, loaded.y)
+    moving = "W and b (rows end with 1)" if read.hidden_bias.any() else "W"
+    labelled = ", labels less the output bias" if read.output_bias != 0 else ""
+    return _Problem(net, X, y, f"{file} ({read.dtype}): {moving}{labelled}")
+
+
+def _certify(source: Callable[[], _Problem], method: Any, eta: str, polish: int, quiet: bool) -> Certificate:
+    from dataclasses import replace
 
     from .train import _step_size
 
     step = _step_size(eta)
     with stages(quiet) as say:
-        from jacspec import Trajectory
         from jacspec.certificates import Certificate, certify
 
-        say("reading the run")
-        try:
-            run = Trajectory.load(file)
-        except InputError as error:
-            raise InputError("FILE", repr(file), f"{error.expected}; certificates are for --check") from None
+        say("reading")
+        p = source()
         say("certifying")
-        if not initial and run.status == "diverged":
-            why = f"the run diverged: {run.reason}"
-            return Certificate("NOT CERTIFIED", why, "interpolation-certificate", run.start, run.X, run.y)
-        net, weights = (run.start, "start of the run") if initial else (run.end, f"end of the run (step {run.step})")
-        found = certify(net, run.X, run.y, eta=step, method=method, polish=polish, weights=weights)
-        if initial and found.certified and not polish and run.trains == "hidden":
-            return replace(found, weights=f"{weights}: no probability, for this draw")
+        if p.hopeless is not None:
+            return Certificate("NOT CERTIFIED", p.hopeless, "interpolation-certificate", p.net, p.X, p.y)
+        found = certify(p.net, p.X, p.y, eta=step, method=method, polish=polish, weights=p.weights)
+        if p.start and found.certified and not polish:
+            return replace(found, weights=f"{p.weights}: no probability, for this draw")
         return found
 
 
@@ -162,11 +247,9 @@ def _statement(c: Certificate) -> str:
     return f"{there} (existence only)."
 
 
-def _next(file: str, c: Certificate, save: str | None) -> str:
+def _next(c: Certificate, save: str | None) -> str:
     if not c.certified:
-        return (
-            f"Next: jacspec certify {file} --polish 5   (or train on)" if not c.polish else "Next: train on, or wider"
-        )
+        return "Next: train on, or wider" if c.polish else "Next: add --polish 5   (or train on)"
     if save is None:
         return "Next: add --save certificate.npz   (for a sceptic)"
     return f"Next: jacspec certify --check {save}   (proves it again, by other code)"

@@ -1,0 +1,5 @@
+"""`python -m verification.cli`: the `jacspec` command where its script is not on the path."""
+
+from . import run
+
+run()
