@@ -17,6 +17,7 @@ FLOORS = {
     "rounding": 0,
     "_jit": 0,
     "_files": 1,
+    "comparison": 1,
     "_kernels": 1,
     "_native": 1,
     "_accurate": 1,
@@ -43,6 +44,7 @@ FLOORS = {
     "guarantees": 10,
     "certificates": 8,
     "__main__": 11,
+    "testing": 10,
 }
 
 

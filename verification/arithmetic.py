@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jacspec.comparison import NARROW, NARROW_PRECISE, trusted
 from jacspec.rounding import Estimate, factorization_radius, gamma
 
 from .ball import Ball
@@ -124,7 +125,7 @@ class Arithmetic(ABC):
 class Float64(Arithmetic):
     """float64 arrays; numbers are `Estimate`s, so right-hand sides are interval arithmetic."""
 
-    narrow = 1e-6
+    narrow = NARROW
 
     def matrix(self, A: Any) -> Matrix:
         return np.asarray(A, dtype=np.float64)
@@ -214,7 +215,7 @@ class Multiprecision(Arithmetic):
     digits : int
     """
 
-    narrow = 1e-15
+    narrow = NARROW_PRECISE
 
     def __init__(self, digits: int) -> None:
         self.digits = digits
@@ -250,7 +251,7 @@ class Multiprecision(Arithmetic):
         if isinstance(x, Ball):
             return x.value, x.radius
         value = self.number(x)
-        return value, mpf(0) if isinf(value) else abs(value) * mpf(10) ** (-self.digits // 2 + 5)
+        return value, mpf(0) if isinf(value) else trusted(value, self.digits)
 
     def rounding(self, operations: int, magnitude: Any) -> float:
         return 0.0

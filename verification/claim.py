@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jacspec.comparison import agree, compare, slack
 from jacspec.rounding import Estimate
 
 from .arithmetic import Arithmetic, Float64, Multiprecision
@@ -311,19 +312,13 @@ def _compare(kind: Kind, sides: Sides, arithmetic: Arithmetic) -> _Comparison:
     left, left_radius = arithmetic.split(sides.left)
     right, right_radius = arithmetic.split(sides.right)
     if kind is Kind.IDENTITY:
-        # Agreement counts only where the radius is narrow: a wide one would agree with anything.
-        if left - left_radius > 0:
-            sign = -1
-        else:
-            sign = 1 if left + left_radius <= arithmetic.narrow * right else 0
-        return _Comparison(sign, None, 0.0, float(left), float(right))
-    margin, radius = right - left, left_radius + right_radius
-    # Two exact zeros satisfy <= as exactly as anything can.
-    sign = 1 if margin > radius or margin == radius == 0 else -1 if margin < -radius else 0
-    slack = float("inf") if left == 0 else float(right / left)
+        holds, fails = agree(left, left_radius, right, arithmetic.narrow)
+        return _Comparison(bool(holds) - bool(fails), None, 0.0, float(left), float(right))
+    holds, fails = compare("<=", left, left_radius, right, right_radius)
+    ratio = slack(left, right)
     relative = 0.0 if left == 0 else float(left_radius / abs(left))
-    spread = 0.0 if left == 0 or right == 0 else abs(slack) * (relative + float(right_radius / abs(right)))
-    return _Comparison(sign, slack, spread, float(left), float(right))
+    spread = 0.0 if left == 0 or right == 0 else abs(ratio) * (relative + float(right_radius / abs(right)))
+    return _Comparison(bool(holds) - bool(fails), ratio, spread, float(left), float(right))
 
 
 def check(claim: Claim, instance: Instance, *, only: str | None = None, confirm: bool = True) -> dict[str, Record]:
