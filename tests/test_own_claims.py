@@ -96,6 +96,15 @@ def test_a_mutant_that_survives_is_an_error(tmp_path: Path) -> None:
     assert "1 of 2 mutants refuted" in done.stdout
 
 
+def test_a_form_that_is_decided_too_seldom_is_below_its_floor(tmp_path: Path) -> None:
+    written(tmp_path, "my_bound.py", ("return None if n > 1 else", "return None if n == 3 else"))
+    plain = jacspec(tmp_path, "verify", "my_bound.py", "--examples", "60")
+    strict = jacspec(tmp_path, "verify", "my_bound.py", "--examples", "60", "--mutants")
+    assert (plain.returncode, strict.returncode) == (0, 1)
+    for done in (plain, strict):
+        assert "below its floor: my-bound (sharp) holds, but was decided on" in " ".join(done.stdout.split())
+
+
 def test_several_claims_in_one_file_and_in_processes(tmp_path: Path) -> None:
     second = 'from dataclasses import replace\nCLAIMS = (CLAIM, replace(CLAIM, id="other-bound"))\nif __name__'
     written(tmp_path, "both.py", ("if __name__", second))
@@ -167,9 +176,11 @@ def test_errors_on_the_command_line(tmp_path: Path) -> None:
         ("verify", "raises.py", "schur-bounds", "--jobs", "2", "--examples", "5"): "raises.py: got line 23: KeyError",
         ("sharpen", "raises.py", "--evaluations", "20"): "raises.py: got line 23: KeyError: 'Y'",
         ("claims", "my_bound.py::other"): "one of my_bound.py::my-bound",
+        ("verify", "my_bound.py", "--mutants", "--instance", "n=3"): "--mutants: got it with --instance",
         ("new-claim", "my-bound"): "--force",
         ("new-claim", "schur_bounds"): "a name that no claim has",
-        ("new-claim", "random"): "no name of a Python package",
+        ("new-claim", "random"): "no word or package of Python",
+        ("new-claim", "lambda"): "no word or package of Python",
         ("new-claim", "a b"): "small letters",
     }
     for arguments, expected in cases.items():

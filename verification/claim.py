@@ -301,6 +301,9 @@ class _Comparison:
     right: float
 
 
+#: The reason for a variant that `sides` leaves out.
+NOT_HERE = "this variant does not apply here"
+
 #: Numbers in an instance beyond which 60 digits take minutes (an eigenproblem of 60 rows takes several seconds).
 MOST_PRECISE = 1500
 
@@ -356,7 +359,7 @@ def check(claim: Claim, instance: Instance, *, only: str | None = None, confirm:
     unclear: dict[str, _Comparison] = {}
     for name in names:
         if name not in quick:
-            records[name] = Record(name, Verdict.VACUOUS, reason="this variant does not apply here")
+            records[name] = Record(name, Verdict.VACUOUS, reason=NOT_HERE)
             continue
         if claim.kind is Kind.LOWER and FLOAT64.split(quick[name].left) == (0, 0):
             # 0 <= x is true of anything nonnegative: it says nothing, and must not count as evidence.

@@ -121,6 +121,7 @@ def _claim_json(c: Claim) -> dict[str, Any]:
         "statement": c.statement,
         "source": c.source,
         "domain": c.domain.name,
+        "floor": c.floor,
         "variants": [{"name": v.name, "statement": v.statement, "kind": (v.kind or c.kind).value} for v in c.variants],
         "assumptions": [a.text for a in c.assumptions],
         "mutants": [{"name": m.name, "why": m.why} for m in c.mutants],
@@ -164,7 +165,7 @@ def _print_claim(out: Console, c: Claim) -> None:
 )
 @click.option("--alpha", type=float, default=0.01, show_default=True, help="Error level of the whole run.")
 @click.option("--instance", metavar="SPEC", help="One instance of one claim, as a violation prints it.")
-@click.option("--mutants", is_flag=True, help="Also try each claim's false neighbours; exit code 1 if one survives.")
+@click.option("--mutants", is_flag=True, help="Also try each claim's false neighbours, and hold it to its floor.")
 @click.option("--jobs", type=int, default=None, help="Worker processes; the same results with any number.")
 @click.option("--junitxml", type=click.Path(dir_okay=False), metavar="FILE", help="Also write a JUnit report.")
 @click.option(
@@ -197,8 +198,10 @@ def verify(
     """Check claims: on fuzzed instances, on a data set, or on one instance.
 
     A claim of your own is a file (`jacspec new-claim my-bound` writes one).
-    Exit code 0: nothing violated; 1: something violated or refuted; 5:
-    nothing decided. Asymptotic claims are measured, not judged.
+    Exit code 0: nothing violated; 1: something violated or refuted (with
+    --mutants also: a mutant survives, or a form was decided on a smaller
+    share of the instances than the claim's floor); 5: nothing decided.
+    Asymptotic claims are measured, not judged.
     """
     from jacspec import InputError
     from jacspec._checks import check_int, check_real, check_seed
@@ -219,6 +222,8 @@ def verify(
     if instance is not None:
         if len(wanted) != 1 or data is not None:
             raise InputError("--instance", repr(instance), "exactly one SLUG, and no --data")
+        if mutants:
+            raise InputError("--mutants", "it with --instance", "one or the other: power shows on many instances")
         return _one_instance(wanted[0], instance, as_json=as_json, output=output, no_color=no_color)
 
     from verification.verify import Options
@@ -293,11 +298,18 @@ def _processors() -> int:
 
 
 def exit_code(reports: Iterable[ClaimReport]) -> int:
-    """1 when something is violated or refuted, or a mutant survives, 5 when nothing was decided or measured, else 0."""
+    """1 when something is violated or refuted or, where mutants were tried, one survives or a form is below its floor.
+
+    5 when nothing was decided or measured, else 0.
+    """
     reports = list(reports)
     verdicts = {v.verdict.value for report in reports for v in report.variants}
-    survivors = any(not m.refuted for report in reports for m in report.mutants)
-    if survivors or verdicts & {"VIOLATED", "REFUTED"}:
+    powerless = any(
+        any(not m.refuted for m in report.mutants) or any(report.starved(v) for v in report.variants)
+        for report in reports
+        if report.mutants
+    )
+    if powerless or verdicts & {"VIOLATED", "REFUTED"}:
         return 1
     return 0 if verdicts & {"HOLDS", "SUPPORTED", "MEASURED"} else 5
 
@@ -346,13 +358,17 @@ def _print_reports(out: Console, reports: list[ClaimReport], seed: int, *, point
 
 
 def _explain(out: Console, report: ClaimReport, v: VariantReport) -> None:
-    """What a person must know beyond the table: a violation in full, or why nothing was decided."""
+    """What a person must know beyond the table: a violation in full, or why nothing or little was decided."""
+    from rich.markup import escape
+
     name = f"{report.id} ({v.name})"
     if v.verdict.value in ("VIOLATED", "REFUTED"):
         out.print(f"\n[bold red]{name} is {v.verdict.value}[/bold red]: {v.reason}")
         if v.left is not None:
             out.print(f"  left  {v.left!r}\n  right {v.right!r}", markup=False)
         out.print(f"  reproduce: {report.reproduce(v)}", markup=False, soft_wrap=True)
+    elif (report.mutants or report.reference) and (below := report.starved(v)):
+        out.print(f"[bold red]below its floor[/bold red]: {escape(below)}")
     elif v.verdict.value in ("UNDECIDED", "VACUOUS") and v.reason:
         out.print(f"  {name} {v.verdict.value.lower()}: {v.reason}", markup=False)
 

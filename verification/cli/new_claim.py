@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import os
 from pathlib import Path
 
@@ -38,8 +39,8 @@ def new_claim(name: str, output: str | None, force: bool, quiet: bool) -> None:
     path = output or f"{stem}.py"
     if not path.endswith(".py"):
         raise InputError("--output", repr(path), "a Python file (.py)")
-    if is_package(Path(path).stem):
-        raise InputError("NAME" if output is None else "--output", repr(output or name), "no name of a Python package")
+    if is_package(Path(path).stem) or keyword.iskeyword(Path(path).stem):
+        raise InputError("NAME" if output is None else "--output", repr(output or name), "no word or package of Python")
     check_output(path)
     if os.path.exists(path) and not force:
         raise InputError(

@@ -13,13 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..claim import Claim, Kind
+from ..claim import Claim, Kind, Mutant
 from .deterministic import fuzz
 from .random import expectation, probability
 from .report import ClaimReport, MutantReport, Options, VariantReport
 from .trends import trends
 
-__all__ = ["ClaimReport", "MutantReport", "Options", "VariantReport", "verify", "verify_claim"]
+__all__ = ["ClaimReport", "MutantReport", "Options", "VariantReport", "verify", "verify_claim", "verify_mutant"]
 
 
 def verify_claim(claim: Claim, options: Options) -> ClaimReport:
@@ -47,16 +47,26 @@ def verify_claim(claim: Claim, options: Options) -> ClaimReport:
         for part in claim.parts():
             found |= _run(part, shared)
     variants = tuple(found[v.name] for v in claim.variants)
-    mutants = _mutants(claim, options) if options.mutants else ()
+    mutants = tuple(verify_mutant(claim, m, options) for m in claim.mutants) if options.mutants else ()
     seconds = time.perf_counter() - start
-    return ClaimReport(claim.id, claim.title, claim.kind, variants, seconds, options.seed, mutants=mutants)
+    # On a user's X and on chosen instances the floor, a share of what is drawn, says nothing.
+    floors = {} if options.X is not None or options.examples < 1 else _floors(claim)
+    return ClaimReport(
+        claim.id, claim.title, claim.kind, variants, seconds, options.seed, mutants=mutants, floors=floors
+    )
 
 
-def _mutants(claim: Claim, options: Options) -> tuple[MutantReport, ...]:
-    """Its false neighbours, each as a claim of its own; never on a user's X, on which a false statement may be true."""
-    alone = replace(options, mutants=False, X=None)
-    reports = [(m, verify_claim(claim.mutated(m), alone).variants[0]) for m in claim.mutants]
-    return tuple(MutantReport(m.name, m.why, report) for m, report in reports)
+def _floors(claim: Claim) -> dict[str, tuple[float, int]]:
+    """For each form that is judged on drawn instances: the share to be decided, and how many are not drawn."""
+    random = (Kind.PROBABILITY, Kind.MEAN, Kind.ASYMPTOTIC)
+    judged = [v.name for v in claim.variants if (v.kind or claim.kind) not in random]
+    return {name: (claim.floor, len(claim.extremal)) for name in judged}
+
+
+def verify_mutant(claim: Claim, mutant: Mutant, options: Options) -> MutantReport:
+    """Run one false neighbour as a claim of its own; never on a user's X, on which a false statement may be true."""
+    report = verify_claim(claim.mutated(mutant), replace(options, mutants=False, X=None))
+    return MutantReport(mutant.name, mutant.why, report.variants[0])
 
 
 def _run(claim: Claim, options: Options) -> dict[str, VariantReport]:

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..claim import Claim, Record, Statistic, Verdict, check
+from ..claim import NOT_HERE, Claim, Record, Statistic, Verdict, check
 from ..confidence import BinomialTest, MeanTest, joint, trials_to_support
 from ..instances import Instance, Spec
 from .deterministic import keyed
-from .report import NOT_HERE, Options, Tally, VariantReport
+from .report import Options, Tally, VariantReport
 
 __all__ = ["expectation", "probability"]
 

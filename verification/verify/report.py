@@ -13,18 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..claim import Kind, Record, Verdict
+from ..claim import NOT_HERE, Kind, Record, Verdict
 from ..instances import Spec, format_spec
 from ..trend import Trend
 
-__all__ = ["NOT_HERE", "ClaimReport", "MutantReport", "Options", "Tally", "VariantReport"]
+__all__ = ["ClaimReport", "MutantReport", "Options", "Tally", "VariantReport"]
 
 Floats = NDArray[np.float64]
 
 #: Radius of a slack below which an undecided instance still says how tight a statement is.
 _TELLING = 1e-9
-
-NOT_HERE = "this variant does not apply here"
 
 
 @dataclass(frozen=True)
@@ -78,6 +76,8 @@ class VariantReport:
         Claimed failure probability (the largest over the problems tried).
     trend : Trend or None
         Of a law about growing sizes (verdict MEASURED); `instances` are then its random data sets.
+    inapplicable : int
+        Vacuous instances on which this form says nothing by design, because `sides` leaves it out.
     """
 
     name: str
@@ -94,6 +94,7 @@ class VariantReport:
     failures: int = 0
     claimed_failure: float | None = None
     trend: Trend | None = None
+    inapplicable: int = 0
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,21 @@ class MutantReport:
 
 @dataclass(frozen=True)
 class ClaimReport:
-    """What a run found for one claim; `reference` is what to call it on the command line where that is not its id."""
+    """What a run found for one claim.
+
+    Parameters
+    ----------
+    id, title : str
+    kind : Kind
+    variants : tuple of VariantReport
+    seconds : float
+    seed : int
+    reference : str
+        What to call it on the command line where that is not its id.
+    mutants : tuple of MutantReport
+    floors : mapping
+        By form, where the claim's `floor` applies: the share to be decided, and how many instances it does not count.
+    """
 
     id: str
     title: str
@@ -130,6 +145,21 @@ class ClaimReport:
     seed: int
     reference: str = ""
     mutants: tuple[MutantReport, ...] = ()
+    floors: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+
+    def starved(self, v: VariantReport) -> str | None:
+        """The sentence that says that a form was decided on fewer instances than its claim's `floor` asks; else None.
+
+        A form of which nothing was decided says so by its verdict.
+        """
+        share, free = self.floors.get(v.name, (0.0, 0))
+        wanted = math.ceil(share * (v.instances - v.inapplicable - free))
+        if v.verdict is not Verdict.HOLDS or v.decided >= wanted:
+            return None
+        return (
+            f"{self.id} ({v.name}) holds, but was decided on {v.decided} of {v.instances} instances only, and "
+            f"floor={share:g} asks for {wanted}{f' (mostly: {v.reason})' if v.reason else ''}"
+        )
 
     @property
     def called(self) -> str:
@@ -164,6 +194,7 @@ class ClaimReport:
                     "failures": v.failures,
                     "claimed_failure": v.claimed_failure,
                     "reproduce": self.reproduce(v),
+                    "below_floor": self.starved(v) is not None,
                     **({} if v.trend is None else {"trend": v.trend.to_json()}),
                 }
                 for v in self.variants
@@ -228,4 +259,5 @@ class Tally:
             left=witness[1].left if witness else None,
             right=witness[1].right if witness else None,
             reason=reason,
+            inapplicable=self.reasons[NOT_HERE],
         )
