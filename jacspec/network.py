@@ -49,6 +49,8 @@ def balanced_output_weights(k: int, y_norm: float, n: int) -> Floats:
     ------
     InputError
         If k is odd or below 2, y_norm is not positive, or n < 1.
+    CapacityError
+        If they do not fit in memory.
 
     References
     ----------
@@ -62,6 +64,7 @@ def balanced_output_weights(k: int, y_norm: float, n: int) -> Floats:
     k = check_even_width("k", k)
     y_norm = check_real("y_norm", y_norm, above=0)
     n = check_int("n", n, minimum=1)
+    check_memory(f"the output weights of {k} units", 8 * k, "take a smaller width")
     size = y_norm / math.sqrt(n) / math.sqrt(k)
     v = np.full(k, size)
     v[k // 2 :] = -size
@@ -85,8 +88,16 @@ def initial_weights(k: int, d: int, seed: int = 0) -> Floats:
     ------
     InputError
         If k or d is below 1 or the seed is not a nonnegative integer.
+    CapacityError
+        If they do not fit in memory.
+
+    Examples
+    --------
+    >>> initial_weights(4, 2, seed=1).shape
+    (4, 2)
     """
     k, d = check_int("k", k, minimum=1), check_int("d", d, minimum=1)
+    check_memory(f"a {k} x {d} matrix of weights", 3 * 8 * k * d, "take a smaller width")
     return np.random.default_rng(check_seed("seed", seed)).standard_normal((k, d))
 
 

@@ -8,6 +8,7 @@ measured, and nothing is left to chance. All constants are taken at the safe end
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._checks import InputError
 from ..constants import Constants
@@ -18,7 +19,20 @@ from .relu import perturbation, perturbation_sharp, relu_theorems
 from .sampling import sgd_start, sgd_theorem
 from .smooth import convergence, explicit, kantorovich, paper, sharp
 
-__all__ = ["Guarantee", "guarantees"]
+Floats = NDArray[np.float64]
+
+__all__ = ["Guarantee", "check_label_size", "guarantees"]
+
+#: Bounds hold fourth powers of ||y||, which must stay in the range of float64 with room for the other factors.
+_LARGEST_LABEL = 1e60
+
+
+def check_label_size(argument: str, y: Floats) -> None:
+    """`InputError` unless the largest label is between 1e-60 and 1e60, where every bound can be evaluated."""
+    top = float(np.max(np.abs(y)))
+    if not 1 / _LARGEST_LABEL <= top <= _LARGEST_LABEL:
+        span = f"{1 / _LARGEST_LABEL:g} and {_LARGEST_LABEL:g}"
+        raise InputError(argument, f"labels of size {top:.3g}", f"a largest label between {span}; rescale them")
 
 
 def guarantees(run: Trajectory, constants: Constants) -> tuple[Guarantee, ...]:
@@ -50,6 +64,7 @@ def guarantees(run: Trajectory, constants: Constants) -> tuple[Guarantee, ...]:
         raise InputError("constants", f"those of {', '.join(constants.activations)}", f"those of {name}")
     if not np.array_equal(constants.dataset.X, run.X):
         raise InputError("constants", f"those of {constants.dataset.source}", "those of the data that the run is about")
+    check_label_size("constants", run.y)
     facts = Facts(run, constants, constants.activations[name])
     if run.trains == "output":
         found = [output_width(facts), output_start(facts)]

@@ -216,7 +216,7 @@ def train_many(
         sizes = f"{len(nets)} nets, {len(Xs)} matrices and {len(ys)} label vectors"
         raise InputError("nets", sizes, "as many of each, at least one")
     eta_bar = check_real("eta_bar", eta_bar, above=0, at_most=1)
-    steps = check_int("steps", steps, minimum=1)
+    steps = check_int("steps", steps, minimum=1, maximum=10**15)
     tolerance = check_real("tolerance", tolerance, at_least=0, below=1)
     every = max(1, steps // 100) if every is None else check_int("every", every, minimum=1)
     problems = _problems(nets, Xs, ys, eta, eta_bar)

@@ -151,13 +151,17 @@ def train(
         raise InputError("net", net, "a ShallowNet")
     X = check_matrix("X", X, columns=net.d)
     y = check_vector("y", y, length=X.shape[0])
+    top = float(np.max(np.abs(y)))
+    if top and not _SMALLEST_LABELS <= top <= 1 / _SMALLEST_LABELS:
+        span = f"{_SMALLEST_LABELS:g} and {1 / _SMALLEST_LABELS:g}"
+        raise InputError("y", f"labels of size {top:.3g}", f"a largest label between {span}; rescale y")
     check_choice("algorithm", algorithm, ("gd", "sgd"))
     check_choice("trains", trains, ("hidden", "output"))
     check_choice("dtype", dtype, ("float64", "float32"))
     eta_bar = check_real("eta_bar", eta_bar, above=0, at_most=1)
-    steps = check_int("steps", steps, minimum=0)
+    steps = check_int("steps", steps, minimum=0, maximum=10**15)
     tolerance = check_real("tolerance", tolerance, at_least=0, below=1)
-    batch = check_int("batch", batch, minimum=1)
+    batch = check_int("batch", batch, minimum=1, maximum=10**9)
     seed = check_seed("seed", seed)
     if algorithm == "gd" and batch != 1:
         raise InputError("batch", batch, "1 with algorithm 'gd', which takes all rows at every step")
@@ -214,6 +218,10 @@ def train(
         notes=notes,
         seconds=run.seconds,
     )
+
+
+#: Squares of labels, in residuals, path lengths and step sizes, must neither over- nor underflow.
+_SMALLEST_LABELS = 1e-150
 
 
 def labels_norm(y: Floats) -> float:

@@ -128,8 +128,8 @@ class _Fused(Engine):
 
     def limits(self, small: float, large: float) -> None:
         super().limits(small, large)
-        scale = math.ldexp(1.0, -self._problem.exponent)
-        small, large = small * scale, large * scale
+        with np.errstate(over="ignore", under="ignore"):
+            small, large = (float(np.ldexp(x, -self._problem.exponent)) for x in (small, large))
         self._limits[:] = small * small if small >= 0 else -1.0, min(large * large, sys.float_info.max)
 
     def residual_norm(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,13 @@ __all__ = ["OutputDescent", "OutputSampling"]
 Floats = NDArray[np.float64]
 
 
+def _norm(r: Floats) -> float:
+    """||r||, also where its square overflows, as that of labels beyond 1e154 does."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm, top = float(np.linalg.norm(r)), float(np.max(np.abs(r)))
+        return norm if math.isfinite(norm) or not math.isfinite(top) else top * float(np.linalg.norm(r / top))
+
+
 class _Output(Engine):
     """f(v) = Phi v. Only y may be scaled here: v is what moves."""
 
@@ -23,10 +31,10 @@ class _Output(Engine):
         self._v = net.v.copy()
 
     def residual_norm(self) -> float:
-        return float(np.linalg.norm(self._features @ self._v - self._y))
+        return _norm(self._features @ self._v - self._y)
 
     def distance(self) -> float:
-        return float(np.linalg.norm(self._v - self._net.v))
+        return _norm(self._v - self._net.v)
 
     def net(self) -> ShallowNet:
         return ShallowNet(self._net.W, self._v, self._net.activation)

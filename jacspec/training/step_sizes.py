@@ -76,7 +76,7 @@ def automatic(
         raise InputError("eta", "'auto'", "a number: v = 0, so the gradient is zero everywhere")
     share = "" if eta_bar == 1 else f"{eta_bar:g} times "
     if algorithm == "gd":
-        eta = bounds.gd_step_size(eta_bar, 1, 1.0, 1.0, s.beta)
+        eta = _gd_step_size(eta_bar, s.beta)
         rule = f"{share}1/(2 beta^2), {s.names} (gd-convergence)"
     else:
         smallest = _smallest(net, X, features)
@@ -84,12 +84,25 @@ def automatic(
             why = f"SGD's step size rests on sigma_min(J(W_0)) > 0, and it is {_why_zero(smallest)}"
             raise InputError("eta", "'auto'", f"a number: {why}")
         alpha = smallest.lower / 2
-        eta = eta_bar * min(bounds.sgd_step_size(alpha, s.row, s.beta, _NU))
+        eta = eta_bar * min(_sgd_step_sizes(alpha, s.row, s.beta))
         form = "min(4 alpha^2/(5 b^2 beta^2), 4/(nu b^2)), alpha = sigma_min(J(W_0))/2"
         rule = f"{share}{form}, {s.names} (sgd-convergence)"
     if not sys.float_info.min <= eta < math.inf:
         raise InputError("eta", f"'auto' = {eta!r}", "labels whose step size float64 can hold; rescale y")
     return float(eta), rule
+
+
+def _gd_step_size(eta_bar: float, beta: float) -> float:
+    """``eta_bar/(2 beta^2)``; 0 or infinity where beta^2 leaves the range of float64 (Python's floats would raise)."""
+    with np.errstate(over="ignore", under="ignore", divide="ignore"):
+        return float(bounds.gd_step_size(eta_bar, 1, 1.0, 1.0, np.float64(beta)))
+
+
+def _sgd_step_sizes(alpha: float, row: float, beta: float) -> tuple[float, float]:
+    """`bounds.sgd_step_size`, likewise."""
+    with np.errstate(all="ignore"):
+        first, second = bounds.sgd_step_size(np.float64(alpha), np.float64(row), np.float64(beta), _NU)
+    return tuple(0.0 if math.isnan(x) else float(x) for x in (first, second))  # type: ignore[return-value]
 
 
 def _smallest(net: ShallowNet, X: Floats, features: Floats | None) -> Estimate:
@@ -103,13 +116,13 @@ def _why_zero(e: Estimate) -> str:
 def excess(algorithm: str, s: Smoothness, eta: float) -> str | None:
     """The sentence about a step size beyond what a theorem allows, naming the bound; None when there is none."""
     if algorithm == "gd":
-        most = bounds.gd_step_size(1.0, 1, 1.0, 1.0, s.beta) if math.isfinite(s.beta) and s.beta > 0 else math.inf
+        most = _gd_step_size(1.0, s.beta) if math.isfinite(s.beta) and s.beta > 0 else math.inf
         if eta > 4 * most:
             return f"eta = {eta:.4g} exceeds 2/beta^2 = {4 * most:.4g} ({s.names}): even linear convergence may fail"
         if eta > most * (1 + 1e-9):
             return f"eta = {eta:.4g} exceeds 1/(2 beta^2) = {most:.4g} ({s.names}), which gd-convergence asks for"
         return None
-    most = bounds.sgd_step_size(1.0, s.row, s.beta, _NU)[1] if math.isfinite(s.row) and s.row > 0 else math.inf
+    most = _sgd_step_sizes(1.0, s.row, s.beta)[1] if math.isfinite(s.row) and s.row > 0 else math.inf
     if eta > most * (1 + 1e-9):
         bound = f"4/(nu b^2) = {most:.4g} (b = max ||J_i||, nu = 2)"
         return f"eta = {eta:.4g} exceeds {bound}, which sgd-convergence asks for"

@@ -42,11 +42,13 @@ class _Lazy(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in _COMMANDS:
-            import difflib
+            from .errors import near
 
-            near = difflib.get_close_matches(args[0], _COMMANDS, n=1, cutoff=0.5)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            ctx.fail(f"COMMAND: got '{args[0]}'; expected one of {', '.join(_COMMANDS)}{hint}")
+            if args[0].startswith("-"):
+                return super().resolve_command(ctx, args)  # an option that does not exist
+            raise click.ClickException(
+                f"COMMAND: got '{args[0]}'; expected one of {', '.join(_COMMANDS)}{near(args[0], _COMMANDS)}"
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -96,8 +98,13 @@ def main(argv: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         print("jacspec: interrupted", file=sys.stderr)
         return 130
+    except click.exceptions.NoArgsIsHelpError as bare:
+        print(bare.format_message())
+        return 0
     except click.ClickException as bad:
-        return _fail(bad.format_message(), 2)
+        from .errors import usage_message
+
+        return _fail(usage_message(bad), 2)
     except (BrokenPipeError, SystemExit):
         # click turns a closed pipe into SystemExit(1), which would read as "violated".
         # The reader of our output went away (head, less): not an error, and Python must not complain at exit.
@@ -108,6 +115,8 @@ def main(argv: list[str] | None = None) -> int:
 
         if isinstance(error, (InputError, CapacityError)):
             return _fail(str(error), 2)
+        if isinstance(error, MemoryError):
+            return _fail(f"out of memory: {error}; take fewer rows, units or steps", 2)
         if os.environ.get("JACSPEC_TRACEBACK"):
             raise
         return _fail(

@@ -55,8 +55,8 @@ def sharpen(
     from jacspec._checks import check_int, check_real, check_seed
     from verification.claims import load
 
-    for path in (output, save):
-        check_output(path)
+    check_output(output)
+    check_output(save, "--save")
     reference = _known(slug)
     claim = load(reference)
     names = [v.name for v in claim.variants]

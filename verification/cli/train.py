@@ -100,7 +100,8 @@ def train(
         raise InputError("--save", repr(save), "a file name that ends in .npz")
     check_seed("--seed", seed)
     check_int("--checkpoints", checkpoints, minimum=0, maximum=1000)
-    check_int("--steps", steps, minimum=0)
+    check_int("--steps", steps, minimum=0, maximum=10**15)
+    check_int("--batch", batch, minimum=1, maximum=10**9)
     check_real("--tolerance", tolerance, at_least=0, below=1)
     check_real("--nu", nu, above=1)
     size = _step_size(eta)
@@ -120,6 +121,10 @@ def train(
         loaded, drawn = _labelled(data, normalize, rows, labels, drop_repeated, seed)
         k = width if width is not None else 2 * math.ceil(2 * loaded.n / loaded.d)
         assert loaded.y is not None
+        if bounds:
+            from jacspec.guarantees import check_label_size
+
+            check_label_size("labels", loaded.y)
         net = jacspec.ShallowNet.initialize(k, loaded.d, phi, y=loaded.y, seed=seed)
         say("step size, and kernels where they are new")
     marks, rule = _marks(checkpoints, steps), None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from jacspec import InputError, activation
+from jacspec._files import atomic
 
 from ..claim import Claim, Kind, Verdict
 from ..instances import Instance, format_spec, parse_spec
@@ -160,7 +163,7 @@ def save_witness(path: str, claim_id: str, variant: Sharpness) -> None:
     """Write a witness as .npz: its arrays bit for bit, its spec and where it came from."""
     assert variant.instance is not None
     arrays = {f"array_{name}": A for name, A in variant.instance.arrays.items()}
-    with open(path, "wb") as handle:
+    with atomic(path, argument="--save", binary=True) as handle:
         np.savez(
             handle,
             claim=np.array(claim_id),
@@ -179,10 +182,13 @@ def load_witness(path: str, claim: Claim) -> Instance:
         If the file is not a witness of this claim.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as handle:  # np.load would leave a damaged archive open
+            stored = np.load(handle, allow_pickle=False)
+            if not isinstance(stored, np.lib.npyio.NpzFile):
+                raise ValueError("one array")
             found = {name: np.asarray(stored[name]) for name in stored.files}
         owner, spec = str(found["claim"]), parse_spec(str(found["spec"]))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError("--witness", repr(path), "a .npz file that `jacspec sharpen --save` wrote") from error
     if owner != claim.id:
         raise InputError("--witness", repr(path), f"a witness of {claim.id}; this is one of {owner}")

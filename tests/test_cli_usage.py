@@ -1,0 +1,87 @@
+"""What the command line says to wrong words and to extreme numbers: one line, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from verification.cli import main
+
+UNIT = "sphere:n=5,d=3"
+
+WRONG = {
+    "command": (["constnts"], "COMMAND", "did you mean 'constants'?"),
+    "no command like it": (["xyzzy"], "COMMAND", "expected one of constants"),
+    "option of all": (["--versoin"], "option", "did you mean '--version'?"),
+    "option": (["train", UNIT, "--stepz", "3"], "option", "did you mean '--steps'?"),
+    "british": (["verify", "--normalise"], "option", "did you mean '--normalize'?"),
+    "no data": (["constants"], "DATA", "jacspec constants --help"),
+    "no slug": (["sharpen"], "SLUG", "jacspec sharpen --help"),
+    "too many": (["constants", UNIT, "x"], "argument", "jacspec constants --help"),
+    "no value": (["train", UNIT, "--eta"], "--eta", "got nothing"),
+    "choice": (["train", UNIT, "--algorithm", "gdd"], "--algorithm", "one of gd, sgd; did you mean 'gd'?"),
+    "no integer": (["train", UNIT, "--steps", "0.5"], "--steps", "got '0.5'; expected an integer"),
+    "no number": (["constants", UNIT, "--delta", "x"], "--delta", "got 'x'; expected a number"),
+    "folder": (["train", UNIT, "--plot", "."], "--plot", "this is a directory"),
+    "claim": (["verify", "jacobian-nrm"], "SLUG", "did you mean 'jacobian-norm'?"),
+    "activation": (["constants", UNIT, "-a", "softpluss"], "activation", "did you mean 'softplus'?"),
+    "data": (["constants", "shpere:n=5,d=3"], "data", "did you mean 'sphere'?"),
+    "width": (["train", UNIT, "--width", "1000000000000"], "output weights", "smaller width"),
+    "wider": (["train", UNIT, "--width", str(10**30)], "output weights", "smaller width"),
+    "steps": (["train", UNIT, "--steps", str(10**25)], "--steps", "at most"),
+    "batch": (["train", UNIT, "--algorithm", "sgd", "--batch", str(10**12)], "--batch", "at most"),
+    "huge labels": (["train", UNIT, "--labels", "huge.npy"], "labels", "rescale"),
+    "tiny labels": (["train", UNIT, "--labels", "tiny.npy", "--eta", "0.1"], "labels", "rescale"),
+    "huge labels alone": (["train", UNIT, "--labels", "huge.npy", "--no-bounds"], "y", "rescale"),
+    "save": (["sharpen", "jacobian-norm", "--save", "nowhere/x.npz"], "--save", "folder that exists"),
+    "witness": (["sharpen", "jacobian-norm", "--witness", "huge.npy"], "--witness", "sharpen --save"),
+    "witness cut short": (["sharpen", "jacobian-norm", "--witness", "cut.npz"], "--witness", "sharpen --save"),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    labels = np.array([1.0, -1.0, 1.0, 1.0, -1.0])
+    np.save(tmp_path / "huge.npy", 1e300 * labels)
+    np.save(tmp_path / "tiny.npy", 1e-300 * labels)
+    np.savez(tmp_path / "whole.npz", A=labels)
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:-30])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_words_are_one_line_with_a_way_out(name: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, argument, words = WRONG[name]
+    before = sorted(folder.iterdir())
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("jacspec: error: ")
+    assert err.count("\n") == 1
+    assert argument in err
+    assert words in err
+    assert sorted(folder.iterdir()) == before
+
+
+def test_no_words_at_all_are_answered_with_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("Usage: jacspec")
+    assert "constants" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize("exponent", [-149, -59, 59, 149])
+@pytest.mark.parametrize("options", [(), ("--trains", "output"), ("--algorithm", "sgd")])
+def test_labels_of_any_size_that_is_taken_are_trained_on(
+    exponent: int, options: tuple[str, ...], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a message where float64 cannot hold a step size, and never an error of the program itself."""
+    np.save("labels.npy", 10.0**exponent * np.array([1.0, -1.0, 1.0, 1.0, -1.0]))
+    bounds = ("--no-bounds",) if abs(exponent) > 60 else ()
+    code = main(["train", UNIT, "--labels", "labels.npy", "--steps", "20", "--width", "4", *options, *bounds])
+    err = capsys.readouterr().err
+    assert (code, "rescale" in err) in {(0, False), (2, True)}
