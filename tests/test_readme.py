@@ -64,3 +64,13 @@ def shortened(words: list[str]) -> list[str]:
     less = {"verify": ["--examples", "20", "--jobs", "1"], "sharpen": ["--evaluations", "100"]}
     start = [sys.executable, "-c", "from verification.cli import run; run()"]
     return [*start, *words[1:], *less.get(words[1], [])]
+
+
+def test_the_citation_file_has_the_version_and_the_changelog_a_heading_for_it() -> None:
+    from jacspec import __version__
+
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in citation
+    headings = re.findall(r"^## (\S+)(?: \((.*)\))?$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert headings[0][0] == __version__
+    assert len([when for _, when in headings if when == "unreleased"]) <= 1
