@@ -1,4 +1,4 @@
-"""What is built holds everything, and works where no checkout is. Minutes are not needed, a package index is: --slow."""
+"""What is built holds everything, and works where no checkout is. Slow, because it installs from a package index."""
 
 from __future__ import annotations
 
