@@ -184,6 +184,12 @@ def gradient(net: ShallowNet, X: ArrayLike, y: ArrayLike) -> Floats:
     References
     ----------
     theory.md section 0.
+
+    Examples
+    --------
+    >>> net = ShallowNet([[1.0, 2.0]], [3.0], "linear")
+    >>> gradient(net, [[1.0, 0.0]], [2.0])  # r = 3 - 2
+    array([[3., 0.]])
     """
     X = check_matrix("X", X, columns=net.d)
     y = check_vector("y", y, length=X.shape[0])
@@ -289,5 +295,11 @@ class JacobianOperator(LinearOperator):  # type: ignore[misc]
         return jacobian_gram(self._net, self._X)
 
     def residual(self, y: ArrayLike) -> Floats:
-        """f(X) - y, shape (n,)."""
+        """f(X) - y, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If y is not finite or has not n entries.
+        """
         return self._net.residual(self._X, check_vector("y", y, length=self.shape[0]))

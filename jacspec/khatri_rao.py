@@ -283,6 +283,12 @@ def square_operator(X: ArrayLike) -> LinearOperator:
     References
     ----------
     theory.md ``khatri-rao-gram``.
+
+    Examples
+    --------
+    >>> X = np.array([[1.0, 2.0], [0.0, 3.0]])
+    >>> square_operator(X) @ np.array([1.0, 0.0])  # the first column of (X X^T) o (X X^T)
+    array([25., 36.])
     """
     from scipy.sparse.linalg import LinearOperator
 

@@ -219,7 +219,15 @@ class ShallowNet:
         return out
 
     def features(self, X: ArrayLike) -> Floats:
-        """Random features Phi = phi(X W^T), shape (n, k)."""
+        """Random features Phi = phi(X W^T), shape (n, k).
+
+        Raises
+        ------
+        InputError
+            If X is not finite or has not d columns.
+        CapacityError
+            If n x k numbers do not fit in memory.
+        """
         X = check_matrix("X", X, columns=self.d)
         n = X.shape[0]
         check_memory("the n x k matrix of features", 8 * n * self.k, "use fewer rows at a time")
@@ -232,7 +240,13 @@ class ShallowNet:
         return out
 
     def residual(self, X: ArrayLike, y: ArrayLike) -> Floats:
-        """r = f(X) - y, shape (n,)."""
+        """r = f(X) - y, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If X or y is not finite, or their sizes disagree.
+        """
         X = check_matrix("X", X, columns=self.d)
         y = check_vector("y", y, length=X.shape[0])
         return self(X) - y

@@ -70,22 +70,30 @@ class Activation:
         ``sup |phi|``, infinite where unbounded.
     parity : "odd", "even" or None
         Of phi. phi' has the opposite parity.
-    symmetry : "odd", "even" or None
-        Of ``phi(x) - c0 - c1 x`` for some constants, where phi itself has no parity: "odd" for sigmoid - 1/2 (so
-        sigmoid' is even), "even" for relu - x/2 (so relu' - 1/2 is odd). Hermite coefficients vanish accordingly.
     smoothness : "analytic", "lipschitz" or "kinked"
     breakpoints : tuple of float
         Where phi'' or phi' jumps; quadrature splits there.
     degree : int or None
         Polynomial degree of phi, if it is a polynomial: then its Hermite expansion is finite.
-    family, parameters
+    family : str
+    parameters : tuple of (str, float)
         Key of the ball-arithmetic description (empty for a user's own activation).
     dual, dual_output : DualKernel or None
         Closed forms of E[phi'(a) phi'(b)] and E[phi(a) phi(b)].
+    symmetry : "odd", "even" or None
+        Of ``phi(x) - c0 - c1 x`` for some constants, where phi itself has no parity: "odd" for sigmoid - 1/2 (so
+        sigmoid' is even), "even" for relu - x/2 (so relu' - 1/2 is odd). Hermite coefficients vanish accordingly.
 
     References
     ----------
     theory.md section 0 (notation); Oymak & Soltanolkotabi, arXiv 1902.04674.
+
+    Examples
+    --------
+    >>> from jacspec import activation
+    >>> tanh = activation("tanh")
+    >>> tanh.B1.value, tanh.is_smooth, tanh.derivative([0.0]).tolist()
+    (1.0, True, [1.0])
     """
 
     name: str

@@ -425,7 +425,17 @@ _FACTORIES: dict[str, Callable[..., Activation]] = {"leaky_relu": _leaky_relu}
 
 
 def activation_names() -> tuple[str, ...]:
-    """Canonical names of the built-in activations."""
+    """Canonical names of the built-in activations.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> activation_names()[:3]
+    ('relu', 'leaky_relu', 'softplus')
+    """
     return tuple(BUILTIN)
 
 

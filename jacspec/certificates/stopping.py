@@ -75,8 +75,15 @@ def stop_when_certified(
     X : (n, d) float64
     y : (n,) float64
         Those of the run.
-    eta, method, polish
+    eta : float or "auto"
+    method : "auto", "kantorovich", "newton" or "relu"
+    polish : int
         As for `certify`. With ``polish`` the certificate may speak of weights a few Gauss-Newton steps from the run's.
+
+    Returns
+    -------
+    StopWhenCertified
+        With `certificate`: the last one tried, or None.
 
     Raises
     ------

@@ -132,6 +132,12 @@ def moment_enclosure(activation: Activation, which: Moment, *, digits: int = 30,
     ------
     InputError
         If the activation is not built in or a name is unknown.
+
+    Examples
+    --------
+    >>> from jacspec import activation
+    >>> moment_enclosure(activation("relu"), "mean", digits=20).str(20, radius=False)  # 1/sqrt(2 pi)
+    '0.39894228040143267794'
     """
     check_choice("which", which, ["mean", "mean_square", "mean_derivative_square", "variance"])
     check_choice("method", method, ["auto", "integral"])
@@ -317,6 +323,12 @@ def hermite_expansion(activation: Activation) -> HermiteExpansion:
     -------
     HermiteExpansion
         Cached per activation.
+
+    Examples
+    --------
+    >>> from jacspec import activation
+    >>> hermite_expansion(activation("relu")).mean_derivative_square.value
+    0.5
     """
     return _proved_expansion(activation) if activation.builtin else _measured_expansion(activation)
 

@@ -36,6 +36,12 @@ def jacobian_extremes(net: ShallowNet, X: Floats) -> tuple[Estimate, Estimate]:
         If X has the wrong number of columns or is not finite.
     CapacityError
         If n x n numbers do not fit.
+
+    Examples
+    --------
+    >>> smallest, largest = jacobian_extremes(ShallowNet([[1.0, 0.0]], [2.0], "linear"), [[3.0, 4.0]])
+    >>> round(smallest.value, 12), round(largest.value, 12)
+    (10.0, 10.0)
     """
     from scipy.linalg import eigvalsh
 

@@ -35,6 +35,11 @@ class Options:
         `theorem-gd-smooth` allows up to 2.)
     tolerance : float in (0, 1)
         Relative residual that `iterations` counts to.
+
+    Examples
+    --------
+    >>> Options(eta_bar=1.0).failure
+    0.05
     """
 
     delta: float = 1.0
