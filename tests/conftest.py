@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 # Instances in tests are small: a second BLAS thread only spins, on a busy machine for minutes. For subprocesses too.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -28,6 +30,24 @@ def one_blas_thread() -> Iterator[None]:
     """The same for BLAS libraries that were loaded before the variable was set."""
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture(scope="session")
+def plugin_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for PYTHONPATH in which this package's pytest plugin is installed, as pip leaves it.
+
+    So that subprocesses load the plugin of this checkout, whether or not some jacspec is installed: pytest takes one
+    entry point of a name, and this folder comes first.
+    """
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).resolve().parent.parent / "setup.cfg", encoding="utf-8")
+    entry = setup["options.entry_points"]["pytest11"].strip()
+    site = tmp_path_factory.mktemp("site")
+    info = site / "jacspec_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: jacspec-plugin\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(f"[pytest11]\n{entry}\n", encoding="utf-8")
+    return site
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

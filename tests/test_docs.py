@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,7 @@ from verification.claims import SLUGS, load
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PAGES = ("tutorial-theorist", "tutorial-hypothesis", "tutorial-data")
+PAGES = ("tutorial-theorist", "tutorial-hypothesis", "tutorial-data", "own-lemmas")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 
 
@@ -105,8 +106,8 @@ def test_words_and_formulas_are_told_apart(claim_pages: ModuleType, text: str, s
 # -- tutorials ------------------------------------------------------------------------------------------------------
 
 
-def run(arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+def run(arguments: list[str], cwd: Path, *site: Path) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(filter(None, [*map(str, site), str(ROOT), os.environ.get("PYTHONPATH", "")]))
     environment = {**os.environ, "PYTHONPATH": path}
     environment.pop("COLUMNS", None)  # which pytest-xdist sets, and lines would break elsewhere
     return subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=400, check=False, cwd=cwd)
@@ -126,27 +127,55 @@ def shape(text: str) -> list[str]:
     return [line for line in lines if line.strip("─ .")]
 
 
+def check_entry_points(body: str, folder: Path) -> None:
+    """Names and values of entry points are those of claims in the files that the page wrote before."""
+    from verification.own_claims import GROUP, load_file
+
+    (entries,) = tomllib.loads(body)["project"]["entry-points"].items()
+    assert entries[0] == GROUP
+    for slug, value in entries[1].items():
+        module, _, name = value.partition(":")
+        assert [claim.id for claim in load_file(str(folder / f"{module}.py"))] == [slug]
+        assert name == "CLAIM"
+
+
+def check_ini(body: str, folder: Path) -> None:
+    """For the runs that follow: the option must exist (pytest warns of unknown ones)."""
+    (folder / "pytest.ini").write_text(body, encoding="utf-8")
+
+
+#: What a page shows and nobody types.
+CONFIGURATION = {"toml": check_entry_points, "ini": check_ini}
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_tutorials_work_and_show_what_happens(name: str, tmp_path: Path) -> None:
+def test_tutorials_work_and_show_what_happens(name: str, tmp_path: Path, plugin_site: Path) -> None:
     """Blocks in order, in one folder; every line of a ```text block comes from what ran before it."""
     blocks = BLOCK.findall((DOCS / f"{name}.md").read_text(encoding="utf-8"))
-    assert {language for language, _ in blocks} == {"python", "console", "text"}
+    assert (
+        {"python", "console", "text"}
+        <= {language for language, _ in blocks}
+        <= {*CONFIGURATION, "python", "console", "text"}
+    )
     printed: list[str] = []
     for index, (language, body) in enumerate(blocks):
-        fails = index + 1 < len(blocks) and "1 failed" in blocks[index + 1][1]
+        fails = index + 1 < len(blocks) and re.search(r"\b1 failed|\bis VIOLATED", blocks[index + 1][1]) is not None
         if language == "text":
             missing = [line for line in shape(body) if line not in printed]
             assert not missing, "\n".join((*missing, "-- printed:", *printed))
             continue
         printed = []
-        if language == "python" and body.startswith("# test_"):
+        if language == "python" and re.match(r"# \w+\.py\n", body):
             (tmp_path / body.split()[1]).write_text(body, encoding="utf-8")
+            continue
+        if language in CONFIGURATION:
+            CONFIGURATION[language](body, tmp_path)
             continue
         lines = body.splitlines()
         assert language == "python" or all(line.startswith("$ ") for line in lines)
         jobs = [[sys.executable, "-W", "error", "-c", body]] if language == "python" else [words(s[2:]) for s in lines]
         for job in jobs:
-            done = run(job, tmp_path)
+            done = run(job, tmp_path, plugin_site)
             assert done.returncode == int(fails), f"{job[3:]}: {done.stdout}{done.stderr}"
             printed += shape(done.stdout)
 

@@ -50,6 +50,8 @@ def test_a_new_claim_runs_as_it_stands(tmp_path: Path) -> None:
     assert made.stdout.splitlines() == ["Wrote my_lemma.py.", "Next: jacspec verify my_lemma.py"]
     done = jacspec(folder, "verify", "my_lemma.py", "--mutants", "--json", "--examples", "60")
     assert done.returncode == 0, done.stderr
+    hardly = jacspec(folder, "verify", "my_lemma.py::my-lemma", "--mutants", "--examples", "1")
+    assert hardly.returncode == 0  # its extremal instance alone has the power to refute the mutants
     (claim,) = json.loads(done.stdout)["claims"]
     assert (claim["id"], claim["file"]) == ("my-lemma", "my_lemma.py")
     assert {v["name"]: v["verdict"] for v in claim["variants"]} == {"simple": "HOLDS", "sharp": "HOLDS"}

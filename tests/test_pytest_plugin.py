@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import shlex
 import sys
@@ -49,16 +48,9 @@ CLAIMS = (
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, plugin_site: Path) -> pytest.Pytester:
     """An empty project in an environment where this package's pytest11 entry point is installed."""
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg", encoding="utf-8")
-    entry = setup["options.entry_points"]["pytest11"].strip()
-    info = pytester.path.parent / f"{pytester.path.name}-site" / "jacspec_plugin-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: jacspec-plugin\nVersion: 1.0\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text(f"[pytest11]\n{entry}\n", encoding="utf-8")
-    paths = [str(info.parent), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    paths = [str(plugin_site), str(ROOT), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTHONDONTWRITEBYTECODE"):
         monkeypatch.delenv(name, raising=False)

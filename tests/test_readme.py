@@ -23,7 +23,7 @@ SESSIONS = [
         commands := [
             line
             for line in (line.split("#")[0].strip() for line in block.splitlines())
-            if line.startswith(("jacspec ", "python -m verification"))
+            if line.startswith(("jacspec ", "python -m verification", "python -m pytest --jacspec "))
         ]
     )
 ]
@@ -44,21 +44,23 @@ def test_python_blocks_run(block: int) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def run(arguments: list[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+def run(arguments: list[str], cwd: Path | None = None, *site: Path) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(filter(None, [*map(str, site), str(ROOT), os.environ.get("PYTHONPATH", "")]))
     environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.run(arguments, capture_output=True, text=True, env=environment, timeout=400, check=False, cwd=cwd)
 
 
 @pytest.mark.parametrize("commands", SESSIONS, ids=lambda commands: commands[0])
-def test_commands_run(commands: list[str], tmp_path: Path) -> None:
+def test_commands_run(commands: list[str], tmp_path: Path, plugin_site: Path) -> None:
     for command in commands:
-        done = run(shortened(shlex.split(command)), tmp_path)
+        done = run(shortened(shlex.split(command)), tmp_path, plugin_site)
         assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
 def shortened(words: list[str]) -> list[str]:
     """The same path with less work."""
+    if "pytest" in words:
+        return [sys.executable, *words[1:], "--jacspec-examples", "20", "-p", "no:cacheprovider"]
     if words[0] != "jacspec":
         return [sys.executable, *words[1:], "--examples", "20"]
     less = {"verify": ["--examples", "20", "--jobs", "1"], "sharpen": ["--evaluations", "100"]}

@@ -80,7 +80,8 @@ CLAIM = Claim(
         Mutant("without-X", r"\max_i \|x_i\|, without the factor \|X\|", _without_X),
     ),
     # Always run before anything is drawn: edge cases, and instances that nearly attain the bound.
-    extremal=({"n": 6, "d": 3, "rows": "clusters", "angle": 1e-4, "seed": 0},),
+    # Here: rows of one cluster, all but equal.
+    extremal=({"n": 5, "d": 3, "rows": "clusters", "angle": 1e-4, "seed": 0},),
     floor=0.9,  # the share of drawn instances that must be decided
     proof="(X * X)(X * X)^T = XX^T o XX^T, and Schur's bound for Hadamard products (schur-bounds).",
 )
