@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,6 +140,25 @@ def test_hypothesis_never_draws_the_seed() -> None:
     problems = runner._problems(toy(0.3, 0.0), Options(seed=42))
     assert {spec["seed"] for spec in problems} == {42}
     assert len({tuple(sorted(spec.items())) for spec in problems}) == len(problems)
+
+
+def test_problems_do_not_depend_on_loaded_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hypothesis would draw constants from the source of whatever modules a process has loaded."""
+    from hypothesis import strategies as st
+    from hypothesis.internal.conjecture import providers
+
+    claim = toy(0.3, 0.0)
+    wide = st.fixed_dictionaries({f"x{i}": st.integers(-(10**9), 10**9) for i in range(30)})
+    claim = replace(claim, domain=replace(claim.domain, specs=lambda: wide))
+    expected = runner._problems(claim, Options())
+    asked: list[int] = []
+    mined = getattr(providers, "_get_local_constants", None)
+    if mined is None:
+        pytest.skip("this version of Hypothesis mines no constants")
+    monkeypatch.setattr(providers, "_get_local_constants", lambda: asked.append(1) or mined())
+    providers.CONSTANTS_CACHE.cache.clear()
+    assert runner._problems(claim, Options()) == expected
+    assert not asked
 
 
 def test_large_problems_get_fewer_draws() -> None:

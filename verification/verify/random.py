@@ -10,6 +10,7 @@ import numpy as np
 
 from ..claim import NOT_HERE, Claim, Record, Statistic, Verdict, check
 from ..confidence import BinomialTest, MeanTest, joint, trials_to_support
+from ..drawing import draw_specs
 from ..instances import Instance, Spec
 from .deterministic import keyed
 from .report import Options, Tally, VariantReport
@@ -33,25 +34,13 @@ def _problems(claim: Claim, options: Options) -> list[Spec]:
     if options.X is not None:
         return [{**spec, "seed": options.seed} for spec in claim.domain.data_specs]
     specs: list[Spec] = [{**spec, "seed": options.seed} for spec in claim.extremal]
-    from hypothesis import HealthCheck, Phase, Verbosity, given, settings
-    from hypothesis import seed as with_seed
 
-    @with_seed(keyed(claim.id, options.seed))
-    @settings(
-        max_examples=4 * _PROBLEMS,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-        verbosity=Verbosity.quiet,
-    )
-    @given(claim.domain.specs())
     def collect(spec: Spec) -> None:
         candidate = {**spec, "seed": options.seed}
         if len(specs) < _PROBLEMS + len(claim.extremal) and candidate not in specs:
             specs.append(candidate)
 
-    collect()
+    draw_specs(claim.domain.specs(), collect, seed=keyed(claim.id, options.seed), examples=4 * _PROBLEMS, shrink=False)
     return specs
 
 
