@@ -50,6 +50,29 @@ def plugin_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return site
 
 
+@pytest.fixture
+def flint_context_is_left_alone() -> Iterator[None]:
+    """flint's global precision and series cap come back as they were."""
+    from flint import ctx
+
+    before = ctx.prec, ctx.cap
+    yield
+    after = ctx.prec, ctx.cap
+    ctx.prec, ctx.cap = before
+    assert after == before
+
+
+@pytest.fixture
+def many_bits() -> Iterator[None]:
+    """flint computes with 300 bits."""
+    from flint import ctx
+
+    saved = ctx.prec
+    ctx.prec = 300
+    yield
+    ctx.prec = saved
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """The whole suite on at most four processes; benchmarks, and a few files named by hand, on this one."""
     if config.getoption("benchmark_only") or config.args != config.getini("testpaths"):

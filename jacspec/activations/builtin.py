@@ -1,7 +1,7 @@
 """The built-in activations: one entry each, constants in closed form.
 
 Each supremum B1, B2 is a theorem (the comment says where it is attained) evaluated with a radius of a few ulp, without
-trusting libm; `tests/test_activations.py` holds each against branch and bound in ball arithmetic.
+trusting libm; `tests/test_activation_suprema.py` holds each against branch and bound in ball arithmetic.
 """
 
 from __future__ import annotations
