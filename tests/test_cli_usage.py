@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
-from verification.cli import main
+from verification.cli import cli, main
+
+COMMANDS = cli.list_commands(click.Context(cli))
 
 UNIT = "sphere:n=5,d=3"
 
@@ -85,3 +90,65 @@ def test_labels_of_any_size_that_is_taken_are_trained_on(
     code = main(["train", UNIT, "--labels", "labels.npy", "--steps", "20", "--width", "4", *options, *bounds])
     err = capsys.readouterr().err
     assert (code, "rescale" in err) in {(0, False), (2, True)}
+
+
+# -- completion -----------------------------------------------------------------------------------------------------
+
+
+def offered(*words: str) -> list[str]:
+    from click.shell_completion import ShellComplete
+
+    from verification.cli import cli
+
+    *given, last = words
+    return [item.value for item in ShellComplete(cli, {}, "jacspec", "_X").get_completions(given, last)]
+
+
+def test_a_tab_completes_commands_claims_activations_and_data(capsys: pytest.CaptureFixture[str]) -> None:
+    assert offered("cer") == ["certify"]
+    assert {"jacobian-norm", "jacobian-lipschitz"} <= set(offered("verify", "jaco"))
+    assert "jacobian-norm" not in offered("verify", "jacobian-norm", "jaco")
+    assert offered("claims", "schur_b") == ["schur-bounds"]
+    assert offered("sharpen", "my_bo") == ["my_bo"]  # a file, which the shell completes
+    assert offered("constants", UNIT, "-a", "soft") == ["softplus"]
+    assert offered("train", "sklearn:i") == ["sklearn:iris"]
+    assert offered("train", UNIT, "--labels", "sig") == ["signs:seed=0"]
+    assert offered("constants", UNIT, "--norm") == ["--normalize"]
+    assert offered("phase", "--algorithm", "s") == ["sgd"]
+
+
+# -- plain output ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["claims"], ["constants", UNIT], ["widths", UNIT], ["phase", "--help"]])
+@pytest.mark.parametrize("how", ["piped", "NO_COLOR", "--no-color"])
+def test_no_colour_where_none_is_wanted(
+    arguments: list[str], how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if how != "piped":
+        monkeypatch.setenv("FORCE_COLOR", "1")  # as if on a terminal
+        monkeypatch.setenv("TERM", "xterm-256color")
+    if how == "NO_COLOR":
+        monkeypatch.setenv("NO_COLOR", "1")
+    assert main([*arguments, *([how] if how.startswith("--") else [])]) == 0
+    out, err = capsys.readouterr()
+    assert out
+    assert err == ""
+    assert not {"\x1b", "\r"} & set(out)
+
+
+# -- help -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_explains_every_option_and_its_example_is_one_to_type(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.help
+    assert not [p.name for p in command.params if isinstance(p, click.Option) and not p.help]
+    examples = re.findall(r"Example:  (.*)", command.epilog or "")
+    assert examples
+    for example in examples:
+        program, own, *words = shlex.split(example)
+        assert (program, own) == ("jacspec", name)
+        command.make_context(name, words)

@@ -59,7 +59,8 @@ class _Lazy(click.Group):
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-    epilog="Start with:  jacspec constants sphere:n=50,d=20",
+    epilog="Start with:  jacspec constants sphere:n=50,d=20\n\nTab completion:  "
+    'eval "$(_JACSPEC_COMPLETE=bash_source jacspec)"',
 )
 @click.version_option(__version__, prog_name="jacspec")
 def cli() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import completion
 from .common import check_output, console, data_options, output_options, stages, write_json
 from .text import radius, rounded_up, shown
 
@@ -28,12 +29,24 @@ _METHODS = ("auto", "kantorovich", "newton", "relu")
     "--data X.npy --labels y.npy"
 )
 @click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--data", metavar="DATA", help="FILE is a network (.safetensors): the data that it was to fit.")
+@click.option(
+    "--data",
+    shell_complete=completion.data,
+    metavar="DATA",
+    help="FILE is a network (.safetensors): the data that it was to fit.",
+)
 @data_options
-@click.option("-a", "--activation", "name", metavar="NAME", help="Of a network that does not say it.")
+@click.option(
+    "-a",
+    "--activation",
+    "name",
+    metavar="NAME",
+    shell_complete=completion.activations,
+    help="Of a network that does not say it.",
+)
 @click.option("--check", is_flag=True, help="FILE is a certificate: prove it again, in ball arithmetic.")
 @click.option("--initial", is_flag=True, help="Certify the weights at the start of the run, not at its end.")
-@click.option("--method", type=click.Choice(_METHODS), default="auto", show_default=True)
+@click.option("--method", type=click.Choice(_METHODS), default="auto", show_default=True, help="Which theorem to use.")
 @click.option("--eta", default="auto", show_default=True, metavar="NUMBER", help="Step size; auto: the best proved.")
 @click.option("--polish", type=int, default=0, show_default=True, help="Gauss-Newton steps that may be made.")
 @click.option("--save", type=click.Path(dir_okay=False), metavar="FILE.npz", help="Keep the certificate.")

@@ -11,6 +11,7 @@ import click
 
 from jacspec._files import atomic
 
+from . import completion
 from .common import check_output, console, data_options, output_options, progress_bar, write_json
 from .text import number
 
@@ -81,7 +82,7 @@ def _all_references(names: Iterable[str]) -> list[str]:
 
 
 @click.command(epilog="Example:  jacspec claims jacobian-lipschitz")
-@click.argument("slug", required=False)
+@click.argument("slug", required=False, shell_complete=completion.claims)
 @output_options
 def claims(slug: str | None, as_json: bool, no_color: bool, quiet: bool, output: str | None, seed: int) -> None:
     """List the claims, or show SLUG (or a file such as my_bound.py) in full."""
@@ -153,8 +154,13 @@ def _print_claim(out: Console, c: Claim) -> None:
 
 
 @click.command(epilog="Example:  jacspec verify jacobian-lipschitz --data sphere:n=50,d=20")
-@click.argument("slugs", nargs=-1, metavar="[SLUG | FILE.py]...")
-@click.option("--data", metavar="DATA", help="Check on this data set (as for `jacspec constants`) instead.")
+@click.argument("slugs", nargs=-1, shell_complete=completion.claims, metavar="[SLUG | FILE.py]...")
+@click.option(
+    "--data",
+    shell_complete=completion.data,
+    metavar="DATA",
+    help="Check on this data set (as for `jacspec constants`) instead.",
+)
 @data_options
 @click.option(
     "--examples",

@@ -14,6 +14,8 @@ import click
 from jacspec import InputError
 from jacspec._files import atomic
 
+from . import completion
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -43,7 +45,12 @@ def data_options(command: F) -> F:
         [
             click.option("--normalize", is_flag=True, help="Divide each row by its norm."),
             click.option("--rows", metavar="A:B", help="Take rows A to B-1 only."),
-            click.option("--labels", metavar="LABELS", help="A file, signs:seed=0 or normal:seed=0."),
+            click.option(
+                "--labels",
+                shell_complete=completion.labels,
+                metavar="LABELS",
+                help="A file, signs:seed=0 or normal:seed=0.",
+            ),
             click.option("--drop-repeated", is_flag=True, help="Keep one of each set of rows equal up to scale."),
         ]
     ):
@@ -58,7 +65,9 @@ def console(output: str | None, no_color: bool) -> Iterator[Console]:
 
     if output is None:
         # Never below 80 columns: rich would crop numbers to fit, and a cropped number is a wrong one. Piped: 100.
-        made = Console(no_color=no_color or None, highlight=False, soft_wrap=False)
+        # Plain text is wanted by --no-color and NO_COLOR: rich alone would still print bold.
+        plain = no_color or bool(os.environ.get("NO_COLOR"))
+        made = Console(color_system=None if plain else "auto", highlight=False, soft_wrap=False)
         piped = not made.is_terminal and "COLUMNS" not in os.environ
         made.width = 100 if piped else max(80, made.width)
         yield made

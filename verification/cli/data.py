@@ -10,6 +10,7 @@ import click
 
 from jacspec.widths import Options
 
+from . import completion
 from .common import check_output, console, data_options, output_options, stages, write_json
 from .tables import table
 from .text import count, number, radius, rounded_up, shown
@@ -31,6 +32,7 @@ def _theorem_options(command: F) -> F:
                 "names",
                 multiple=True,
                 metavar="NAME",
+                shell_complete=completion.activations,
                 help="Repeatable (default softplus, tanh, relu); also leaky_relu:slope=0.2 and expr:x*tanh(x).",
             ),
             click.option(
@@ -97,7 +99,7 @@ def _data_lines(report: Constants) -> list[str]:
 
 
 @click.command(epilog="Example:  jacspec constants sklearn:digits --normalize -a softplus -a tanh")
-@click.argument("data")
+@click.argument("data", shell_complete=completion.data)
 @data_options
 @_theorem_options
 @click.option("--hermite", type=int, default=10, show_default=True, help="How many coefficients mu_r to report.")
@@ -197,7 +199,7 @@ def _print_constants(out: Console, report: Constants) -> None:
 
 
 @click.command(epilog="Example:  jacspec widths sphere:n=50,d=20 -a softplus --eta-bar 1")
-@click.argument("data")
+@click.argument("data", shell_complete=completion.data)
 @data_options
 @_theorem_options
 @output_options

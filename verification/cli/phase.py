@@ -12,6 +12,7 @@ import click
 
 from jacspec._files import atomic
 
+from . import completion
 from .common import check_output, console, output_options, stages, write_json
 from .text import count, number
 
@@ -32,11 +33,34 @@ if TYPE_CHECKING:
 @click.option("--trials", type=int, default=10, show_default=True, help="Of every cell.")
 @click.option("--most", type=int, metavar="M", help="Of a cell that is undecided (default: trials + 16).")
 @click.option("--alpha", type=float, default=0.05, show_default=True, help="Error level of each interval.")
-@click.option("-a", "--activation", "name", default="softplus", show_default=True, metavar="NAME")
-@click.option("--algorithm", type=click.Choice(["gd", "sgd"]), default="gd", show_default=True)
-@click.option("--data", default="sphere", show_default=True, metavar="DATA", help="sphere, gaussian, "
-              "clusters:groups=6,angle=0.1, or a file whose rows are sampled.")  # fmt: skip
-@click.option("--labels", type=click.Choice(["normal", "signs", "own"]), default="normal", show_default=True)
+@click.option(
+    "-a",
+    "--activation",
+    "name",
+    default="softplus",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=completion.activations,
+    help="As for `jacspec constants`.",
+)
+@click.option(
+    "--algorithm", type=click.Choice(["gd", "sgd"]), default="gd", show_default=True, help="All rows a step, or one."
+)
+@click.option(
+    "--data",
+    default="sphere",
+    show_default=True,
+    metavar="DATA",
+    shell_complete=completion.data,
+    help="sphere, gaussian, clusters:groups=6,angle=0.1, or a file whose rows are sampled.",
+)
+@click.option(
+    "--labels",
+    type=click.Choice(["normal", "signs", "own"]),
+    default="normal",
+    show_default=True,
+    help="Drawn, or those of the data.",
+)
 @click.option("--steps", type=int, default=20_000, show_default=True, help="Budget; SGD: passes over the data.")
 @click.option("--tolerance", type=float, default=1e-3, show_default=True, help="Relative residual that is a fit.")
 @click.option("--eta", default="auto", show_default=True, metavar="NUMBER", help="Step size; auto: 1/||J(W_0)||^2; "

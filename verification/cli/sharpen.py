@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import completion
 from .claims import _STYLES, _known, _slack
 from .common import check_output, console, output_options, progress_bar, write_json
 from .text import number
@@ -22,7 +23,7 @@ _METHODS = ("extremal", "random", "l-bfgs", "cma")
 
 
 @click.command(epilog="Example:  jacspec sharpen jacobian-lipschitz --budget 10")
-@click.argument("slug")
+@click.argument("slug", shell_complete=completion.claims)
 @click.option("--budget", type=float, metavar="SECONDS", help="Seconds to search.  [default: 20]")
 @click.option("--evaluations", type=int, metavar="N", help="Stop after N evaluations instead: same seed, same result.")
 @click.option("--method", "methods", multiple=True, type=click.Choice(_METHODS), help="Only this one; repeatable.")

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from jacspec._files import atomic
 
+from . import completion
 from .common import check_output, console, data_options, output_options, stages, write_json
 from .text import count, number, rounded_up
 
@@ -33,18 +34,29 @@ _LOOKS = 100
 
 
 @click.command(epilog="Example:  jacspec train sphere:n=50,d=20 -a softplus --width 100 --plot run.png")
-@click.argument("data")
+@click.argument("data", shell_complete=completion.data)
 @data_options
-@click.option("-a", "--activation", "name", default="softplus", show_default=True, metavar="NAME")
+@click.option(
+    "-a",
+    "--activation",
+    "name",
+    default="softplus",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=completion.activations,
+    help="As for `jacspec constants`.",
+)
 @click.option("--width", type=int, metavar="K", help="Hidden units, even (default: K d about 4 n).")
-@click.option("--algorithm", type=click.Choice(["gd", "sgd"]), default="gd", show_default=True)
+@click.option(
+    "--algorithm", type=click.Choice(["gd", "sgd"]), default="gd", show_default=True, help="All rows a step, or some."
+)
 @click.option("--trains", type=click.Choice(["hidden", "output"]), default="hidden", show_default=True, help="Layer.")
 @click.option("--steps", type=int, default=10_000, show_default=True, help="Budget.")
 @click.option("--tolerance", type=float, default=1e-3, show_default=True, help="Relative residual to stop at.")
 @click.option("--eta", default="auto", show_default=True, metavar="NUMBER", help="Step size; auto: the theorem's.")
 @click.option("--eta-bar", type=float, default=1.0, show_default=True, help="Share of the automatic step size.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Samples of a step of SGD.")
-@click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True)
+@click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True, help="Of W.")
 @click.option("--stop", type=click.Choice(["certified"]), help="Stop when zero loss nearby is proved.")
 @click.option("--checkpoints", type=int, default=8, show_default=True, help="How often to look at J's spectrum.")
 @click.option("--bounds/--no-bounds", default=True, help="Whether to compute what the theorems promise.")
