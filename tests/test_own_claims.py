@@ -107,6 +107,55 @@ def test_a_form_that_is_decided_too_seldom_is_below_its_floor(tmp_path: Path) ->
         assert "below its floor: my-bound (sharp) holds, but was decided on" in " ".join(done.stdout.split())
 
 
+def test_a_claim_without_mutants_and_mutants_beside_data(tmp_path: Path) -> None:
+    source = TEMPLATE.replace("    mutants=(\n", "    extremal_=(\n")
+    assert source != TEMPLATE
+    start, end = source.index("    extremal_=("), source.index("    # Always run")
+    (tmp_path / "bare.py").write_text(source[:start] + source[end:], encoding="utf-8")
+    bare = jacspec(tmp_path, "verify", "bare.py", "--mutants", "--examples", "5")
+    assert "my-bound has no mutants: nothing shows" in bare.stdout
+    assert "Next: jacspec sharpen bare.py" in bare.stdout
+    written(tmp_path)
+    on_data = jacspec(tmp_path, "verify", "my_bound.py", "--mutants", "--data", "sphere:n=5,d=3", "--examples", "5")
+    assert on_data.returncode == 0, on_data.stderr
+    assert "Mutants were tried on drawn instances" in on_data.stdout
+
+
+WRONG_SIDES = {
+    "name": (
+        ('"simple": Sides', '"simpel": Sides'),
+        "'simpel'; expected names among simple, sharp; did you mean 'simple'",
+    ),
+    "tuple": (('"simple": Sides(', '"simple": ('), r"expected Sides\(left, right\) for simple"),
+    "pair": (("    return {\n", "    return Sides(1, 2), {\n"), "expected a dictionary of Sides by name"),
+    "mutant": (('{"mutant": Sides(square', '{"without-X": Sides(square'), "mutant without-X return: got 'without-X'"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SIDES)
+def test_sides_that_return_something_else_are_named(name: str, tmp_path: Path) -> None:
+    from verification.own_claims import blamed
+    from verification.verify import Options, verify_claim
+
+    change, expected = WRONG_SIDES[name]
+    path = str(written(tmp_path, "mine.py", change))
+    with pytest.raises(ClaimError, match=expected) as caught, blamed(path):
+        verify_claim(load_own(path), Options(examples=20, mutants=name == "mutant"))
+    assert path in str(caught.value)
+
+
+def test_arrays_that_missed_the_arithmetic_are_explained() -> None:
+    import numpy as np
+
+    from jacspec import activation
+    from verification.arithmetic import Multiprecision
+    from verification.own_claims import blamed
+
+    wanted = r"m\.matrix\(\.\.\.\) of every array"
+    with pytest.raises(ClaimError, match=wanted), blamed("mine.py"):
+        Multiprecision(60).evaluate(activation("tanh"), "dphi", np.ones((1, 1)))
+
+
 def test_several_claims_in_one_file_and_in_processes(tmp_path: Path) -> None:
     second = 'from dataclasses import replace\nCLAIMS = (CLAIM, replace(CLAIM, id="other-bound"))\nif __name__'
     written(tmp_path, "both.py", ("if __name__", second))

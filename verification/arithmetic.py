@@ -33,7 +33,7 @@ _TINY = 1e-290
 
 
 class Arithmetic(ABC):
-    """What a claim may ask for. Numbers support + - * / and **; norms and eigenvalues come with their error.
+    """What a claim may ask for. Numbers support ``+ - * / **``; norms and eigenvalues come with their error.
 
     Attributes
     ----------

@@ -14,7 +14,8 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import replace
+from functools import cache, wraps
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,9 @@ from .claims import SLUGS
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from .claim import Claim
+    from .arithmetic import Arithmetic
+    from .claim import Claim, SidesOf
+    from .instances import Instance
 
 __all__ = [
     "GROUP",
@@ -157,17 +160,19 @@ def _claims_of(module: ModuleType, path: str) -> tuple[Claim, ...]:
     if not isinstance(several, (tuple, list)):
         raise ClaimError(f"{path}: CLAIMS", several, "a tuple of claims")
     found: list[Claim] = []
+    originals: list[Claim] = []
     for x in ([module.CLAIM] if hasattr(module, "CLAIM") else []) + list(several):
         if not isinstance(x, Claim):
             raise ClaimError(f"{path}: CLAIM", _shown(x), "a Claim (from verification.claim)")
-        if any(x is other for other in found):  # CLAIM is often one of CLAIMS
+        if any(x is other for other in originals):  # CLAIM is often one of CLAIMS
             continue
         _check_fields(x, path)
         if x.id in SLUGS:
             raise ClaimError(f"{path}: id", repr(x.id), "an id that no built-in claim has; choose another")
         if any(x.id == other.id for other in found):
             raise ClaimError(f"{path}: id", repr(x.id), "distinct ids; two claims of this file have this one")
-        found.append(x)
+        found.append(_guarded(x, path))
+        originals.append(x)
     if not found:
         raise ClaimError(f"{path}: CLAIMS", "an empty tuple", "at least one claim")
     return tuple(found)
@@ -216,6 +221,45 @@ def _check_fields(claim: Claim, where: str) -> None:
     names = [m.name for m in claim.mutants]
     if len(set(names)) != len(names):
         raise ClaimError(f"{where}: mutants", ", ".join(names), "distinct names")
+
+
+def _guarded(claim: Claim, where: str) -> Claim:
+    """The claim, with `sides` that say so when what they return is not what was announced.
+
+    A misspelt name would otherwise read as a form that does not apply.
+    """
+    from .claim import Sides
+
+    def guard(sides: SidesOf | None, names: tuple[str, ...], which: str) -> SidesOf | None:
+        if sides is None:
+            return None
+        given = sides
+
+        @wraps(given)
+        def checked(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+            found = given(instance, m)
+            if not isinstance(found, Mapping):
+                raise ClaimError(f"{where}: {which}", found, "a dictionary of Sides by name")
+            # Names of no form are fine (claims may share a function), unless they stand in the place of a form's.
+            missing = [name for name in names if name not in found]
+            for name, pair in found.items():
+                hint = "" if name in names else suggestion(str(name), missing)
+                if hint or not any(known in found for known in names):
+                    raise ClaimError(f"{where}: {which}", repr(name), f"names among {', '.join(names)}{hint}")
+                if not isinstance(pair, Sides):
+                    raise ClaimError(f"{where}: {which}", pair, f"Sides(left, right) for {name}")
+            return found
+
+        return checked
+
+    return replace(
+        claim,
+        sides=guard(claim.sides, tuple(v.name for v in claim.variants), "what sides returns"),
+        mutants=tuple(
+            replace(m, sides=guard(m.sides, ("mutant",), f"what the sides of mutant {m.name} return"))
+            for m in claim.mutants
+        ),
+    )
 
 
 def _told(error: BaseException, path: str) -> str:
@@ -273,7 +317,7 @@ def _load_installed(entry: EntryPoint) -> Claim:
     _check_fields(found, _owner(entry))
     if found.id != entry.name:
         raise ClaimError(_owner(entry), f"id {found.id!r}", f"{entry.name!r}, the name of its entry point")
-    return found
+    return _guarded(found, _owner(entry))
 
 
 # -- references -----------------------------------------------------------------------------------------------------
@@ -324,4 +368,6 @@ def blamed(reference: str) -> Iterator[None]:
             raise
         told = _told(error, reference.partition("::")[0]) if is_file(reference) else f"{type(error).__name__}: {error}"
         wanted = "a claim that can be computed on every instance of its domain (JACSPEC_TRACEBACK=1 shows the way)"
+        if "_mpf_" in told:  # mpmath and NumPy scalars do not mix
+            wanted = "numbers of the arithmetic m only: m.matrix(...) of every array, m.number(...) of every scalar"
         raise ClaimError(reference, told, wanted) from error

@@ -259,6 +259,8 @@ def verify(
         from .trends import draw
 
         draw(plot, reports, seed)
+    if broken is not None and not reports:
+        raise broken
     document = {
         "schema": "jacspec.verify/1",
         "seed": seed,
@@ -273,6 +275,8 @@ def verify(
     else:
         with console(output, no_color) as out:
             _print_reports(out, reports, seed, points=bool(slugs) and not quiet)
+            if mutants:
+                _explain_mutants(out, reports, data)
             if plot is not None and any(v.trend for report in reports for v in report.variants):
                 out.print(f"Drawn to {plot}.", markup=False)
             if not quiet and not interrupted:
@@ -289,8 +293,12 @@ def _next(reports: list[ClaimReport], plot: str | None) -> str:
     if plot is None and len(reports) == 1 and any(v.trend for v in reports[0].variants):
         return f"\nNext: jacspec verify {reports[0].called} --plot trends.svg   (the same as a figure)"
     if len(reports) == 1 and reports[0].reference:
+        from verification.claims import load
+
         name = reports[0].called
-        if not reports[0].mutants:
+        if exit_code(reports) == 1:
+            return f"\nNext: jacspec sharpen {name}   (by how much does it fail?)"
+        if not reports[0].mutants and load(reports[0].reference).mutants:
             return f"\nNext: jacspec verify {name} --mutants   (is the check able to notice an error?)"
         return f"\nNext: jacspec sharpen {name}   (how tight is it?)"
     return "\nNext: jacspec claims SLUG   (a statement in full)"
@@ -391,6 +399,16 @@ def _print_mutants(out: Console, report: ClaimReport) -> None:
         out.print(f"[bold red]{report.id}: mutant {m.name} SURVIVES[/bold red] ({m.report.verdict.value})")
         out.print(f"  {m.why}", markup=False)
         out.print("  Either it is true, or the instances are too tame to tell: add an extremal one.", markup=False)
+
+
+def _explain_mutants(out: Console, reports: list[ClaimReport], data: str | None) -> None:
+    """What `--mutants` could not do."""
+    for report in reports:
+        if not report.mutants:
+            told = f"{report.id} has no mutants: nothing shows that its check would notice an error."
+            out.print(told, markup=False, soft_wrap=True)
+    if data is not None and any(report.mutants for report in reports):
+        out.print("Mutants were tried on drawn instances: on one data set a false statement may hold.", markup=False)
 
 
 def _one_instance(slug: str, text: str, *, as_json: bool, output: str | None, no_color: bool) -> int:
