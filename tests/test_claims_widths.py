@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 
 from jacspec.widths import width_rows
 from verification.claim import Verdict
@@ -14,7 +15,7 @@ from verification.claims import theorem_gd_relu as relu
 from verification.claims import theorem_gd_smooth as smooth
 from verification.claims import theorem_output_layer as output
 from verification.instances import build_initialization
-from verification.verify import Options, verify_claim
+from verification.verify import Options, VariantReport, verify_claim
 from verification.width_theorems import constants, options
 
 SUPPORTED = ("theorem-gd-smooth", "theorem-sgd-smooth", "theorem-output-layer")
@@ -80,6 +81,29 @@ def test_false_neighbours_are_refuted(slug: str, name: str) -> None:
     (mutant,) = (m for m in claim.mutants if m.name == name)
     for seed in range(2):
         assert verify_claim(claim.mutated(mutant), Options(seed=seed)).variants[0].verdict is Verdict.REFUTED
+
+
+def test_parts_that_fail_in_different_draws_are_refuted_together_only() -> None:
+    """Each part of the false neighbour keeps to the claimed probability 0.3, failing in a fifth of the draws."""
+    claim = load("theorem-gd-smooth")
+    (mutant,) = (m for m in claim.mutants if m.name == "each-part-for-itself")
+    (spec,) = (spec for spec in claim.extremal if smooth._PAIR.items() <= spec.items())
+
+    def part(name: str | None) -> VariantReport:
+        def sides(instance, m):  # type: ignore[no-untyped-def]
+            p = smooth.promise(instance.problem, "sharp")
+            return {"mutant": smooth._fifths(instance, m, p)[name]}
+
+        alone = mutant if name is None else replace(mutant, sides=sides)
+        domain = replace(claim.domain, specs=lambda: st.just(spec))
+        found = claim.mutated(alone)
+        return verify_claim(replace(found, extremal=(spec,), domain=domain), Options()).variants[0]
+
+    for name in ("rate", "path"):
+        report = part(name)
+        assert report.verdict is not Verdict.REFUTED
+        assert report.failures / report.decided == pytest.approx(0.2, abs=0.05)
+    assert part(None).verdict is Verdict.REFUTED
 
 
 @pytest.mark.parametrize("slug", SLUGS)

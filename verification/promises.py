@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import TypeVar
@@ -11,10 +11,11 @@ from typing import TypeVar
 from .arithmetic import Arithmetic
 from .claim import Mutant, Sides
 from .instances import Instance
+from .sampling import worst
 from .wide_runs import contraction, descent, longest
 from .width_theorems import run
 
-__all__ = ["Altered", "Promise", "altered", "kept", "path_times", "rate_times", "slope_times", "step_times"]
+__all__ = ["Altered", "Promise", "altered", "kept", "path_times", "rate_times", "slope_times", "step_times", "together"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,16 @@ def kept(instance: Instance, m: Arithmetic, p: Promise, along: str = "path") -> 
         "combined": descent(done, p.slope, along, p.curvature),
         "path": Sides(longest(done, "path"), done.residual(0) * m.number(p.path)),
     }
+
+
+def together(m: Arithmetic, pairs: Iterable[Sides]) -> Sides:
+    """Several inequalities as one, which fails where any of them does: the pair that decides.
+
+    A promise with probability is about one event. Parts that fail in different draws may each keep to its probability,
+    and all of them together not.
+    """
+    both = [(pair.left, pair.right) for pair in pairs]
+    return Sides(*worst(m, [left for left, _ in both], [right for _, right in both]))
 
 
 # -- false neighbours -----------------------------------------------------------------------------------------------

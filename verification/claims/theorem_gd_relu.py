@@ -10,7 +10,7 @@ from verification.arithmetic import Arithmetic
 from verification.claim import Claim, Kind, Mutant, Sides, Variant
 from verification.domains import initializations
 from verification.instances import Instance, Spec
-from verification.promises import Altered, Promise, altered, kept, path_times, rate_times, step_times
+from verification.promises import Altered, Promise, altered, kept, path_times, rate_times, step_times, together
 from verification.width_theorems import (
     LABELS,
     SAFE,
@@ -70,13 +70,14 @@ def failure(problem: Instance) -> Mapping[str, float | str]:
 
 
 def sides(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
-    """Every inequality at its worst step."""
+    """Every inequality at its worst step, and both as one."""
     out: dict[str, Sides] = {}
     for form in FORMS:
         p = promise(instance.problem, form)
         if not isinstance(p, str):
             found = kept(instance, m, p)
             out |= {f"{form}, {part}": found[part] for part in ("rate", "path")}
+            out[f"{form}, together"] = together(m, (found["rate"], found["path"]))
     return out
 
 
@@ -138,14 +139,17 @@ CLAIM = Claim(
     variants=(
         Variant("paper, rate", r"1 - \bar\eta \sigma_{\min}(X*X)^2/(24 \pi \|X\|^2)"),
         Variant("paper, path", r"\sum_t \|W_{t+1} - W_t\|_F \le 5 \|r_0\|/(2 \sigma_0)"),
+        Variant("paper, together", r"\text{both, in one draw}"),
         Variant("explicit, rate", r"k \ge 4.6 \cdot 10^8 (2+\delta)^2 n \|X\|^6/\lambda(X)^4"),
         Variant("explicit, path", r"\sum_t \|W_{t+1} - W_t\|_F \le 5 \|r_0\|/(2 \sigma_0)"),
+        Variant("explicit, together", r"\text{both, in one draw}"),
         Variant("sharp, rate", r"k \ge 17.19 n \|X\|^6 \rho^2/(\epsilon^6 b^2 (1-\epsilon_c)^4 \lambda(X)^4)"),
         Variant(
             "sharp, path",
             r"s_t \le \|r_0\|/(b \sigma_0),\ b = \sqrt{(1-\epsilon^2)(1-\eta\beta^2)} - \epsilon,\ "
             r"\sigma_0^2 = (1-\epsilon_c) \lambda(X) \|y\|^2/n",
         ),
+        Variant("sharp, together", r"\text{both, in one draw}"),
     ),
     sides=sides,
     failure=failure,

@@ -13,7 +13,7 @@ from verification.arithmetic import Arithmetic
 from verification.claim import Claim, Kind, Mutant, Sides, Variant
 from verification.domains import initializations
 from verification.instances import Instance, Spec
-from verification.promises import altered
+from verification.promises import altered, together
 from verification.wide_runs import WideRun, descend, longest
 from verification.width_theorems import (
     LABELS,
@@ -136,7 +136,12 @@ def sides(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
         return {}
     done = run(instance, m, p.eta, sampled=True)
     distance, residual = exits(done, m, p)
-    found = {"distance": distance, "residual": residual, "decay": decay(done, m, p, p.rate)}
+    found = {
+        "distance": distance,
+        "residual": residual,
+        "exit": together(m, (distance, residual)),
+        "decay": decay(done, m, p, p.rate),
+    }
     if not isinstance(small(instance.problem), str):
         found["first step"] = first_step(instance, m, p.eta, p.rate)
     return found
@@ -230,6 +235,7 @@ CLAIM = Claim(
     variants=(
         Variant("distance", r"\|W_t - W_0\|_F \le 8 \nu \|r_0\|/\alpha,\ \alpha^2 = \|y\|^2 \lambda(X)/(8n)"),
         Variant("residual", r"\|r_t\| \le 2 \nu \|r_0\|"),
+        Variant("exit", r"\text{neither is exceeded, in one draw}"),
         Variant("decay", r"P(\|r_t\|^2 1\{T > t\} > \nu (1 - \eta \alpha^2/n)^t \|r_0\|^2) \le \tfrac1\nu"),
         Variant("first step", r"E[\|r_1\|^2 \mid W_0] \le (1 - \eta \alpha^2/n) \|r_0\|^2, over the n samples"),
     ),
