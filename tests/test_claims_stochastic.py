@@ -52,6 +52,19 @@ def test_on_a_users_rows() -> None:
             assert v.verdict is (Verdict.SUPPORTED if v.name in RANDOM else Verdict.HOLDS), v
 
 
+def test_a_residual_below_rounding_is_vacuous_with_the_reason() -> None:
+    """The hypothesis allows so little that labels at that distance from f(theta_0) cannot be told from it."""
+    spec = {
+        "shape": "parallel", "n": 3, "extra": 0, "bend": 3.0, "omega": 1.0, "narrow": 0.03, "turn": 0, "nu": 10.0,
+        "weight": 0.5, "share": 0.01, "stride": 1.0, "aim": "random", "state": "start", "reach": 0.99, "chance": 0.1,
+        "seed": 4294967295,
+    }  # fmt: skip
+    part = next(part for part in CLAIM.parts() if part.kind is Kind.UPPER)
+    records = check(part, build(spec, 0))
+    assert {r.verdict for r in records.values()} == {Verdict.VACUOUS}
+    assert all("||r_0|| is" in r.reason and "not clearly positive" in r.reason for r in records.values())
+
+
 def test_repeated_rows_are_vacuous_with_the_reason() -> None:
     X = np.array([[0.6, 0.8], [0.6, 0.8]])
     report = verify_claim(CLAIM, Options(X=X))

@@ -167,6 +167,8 @@ def unmet(problem: Instance) -> str | None:
     for form in (EXPLICIT, SHARP):
         g = promise(problem, form)
         c, r0 = g.constants, g.r0(g.sgd(problem, FLOAT64))
+        if r0.lower <= 0:  # what the hypothesis allows is less than f(theta_0) is rounded by
+            return f"||r_0|| is {r0.value:.3g} up to {r0.radius:.1g}: not clearly positive"
         drift = bounds.sgd_drift(g.weight, g.nu, Estimate.exact(c.L), r0).upper
         if drift > (Estimate.exact(g.alpha) * (s0 - g.alpha)).lower:
             return f"2 nu L ||r_0||/w = {drift:.6g} exceeds alpha (sigma_0 - alpha), alpha = {g.alpha:.6g}"
