@@ -10,13 +10,14 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
 from verification.claim import Claim, Kind, Variant
 from verification.claims import SLUGS, load
 from verification.instances import format_spec
+from verification.report.formulas import LONG, parts, pieces
 
 __all__ = ["commands", "mixed", "page", "pages", "section", "table", "write"]
 
@@ -56,8 +57,6 @@ FORMS = {
 }
 
 _THEORY = re.compile(r"\(theory\.md sections? (?:\d and )?(\d)\)")
-_PROSE = re.compile(r"[\"'(]?[A-Za-z]?[a-z]{2,}(?:['-][a-z]+)*\d*[\"')]?[,.;:]?")
-_SHORT = {"as", "at", "by", "if", "in", "is", "it", "no", "of", "on", "or", "so", "to"}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|$~^\"'&:@=])")
 
 
@@ -85,80 +84,21 @@ def linked(text: str, slugs: Iterable[str], own: str = "") -> str:
 
 
 def mixed(text: str) -> str:
-    r"""Words and LaTeX in one line, as claims have them ("``\|X\|`` in place of ``\|X\|^2``"), as Markdown.
-
-    Words outside braces are text, what stands between them is a formula. Without a backslash all of it is text, and
-    where the cut would leave a brace or a ``\left`` alone, all of it is one formula.
-    """
-    if "\\" not in text:
-        return plain(text)
-    runs: list[tuple[bool, list[str]]] = []
-    for token, depth in _tokens(text):
-        is_word = depth == 0 and (token.rstrip(",.;:") in _SHORT or bool(_PROSE.fullmatch(token)))
-        if token == "a" and runs and runs[-1][0]:  # an article, not a letter: it follows a word
-            is_word = True
-        ended = bool(runs) and runs[-1][1][-1].endswith(":")
-        if not runs or runs[-1][0] != is_word or ended:
-            runs.append((is_word, []))
-        runs[-1][1].append(token)
-    if not all(is_word or _balanced(" ".join(tokens)) for is_word, tokens in runs):
-        return f"${text}$"
-    return " ".join(plain(" ".join(tokens)) if is_word else _formula(" ".join(tokens)) for is_word, tokens in runs)
-
-
-def _tokens(text: str) -> Iterator[tuple[str, int]]:
-    """Words between spaces, those within braces in one piece with what surrounds them, and the depth they are at."""
-    start, depth, inside = 0, 0, False
-    for i, letter in enumerate(text + " "):
-        escaped = i > 0 and text[i - 1] == "\\"
-        if letter in "{}" and not escaped:
-            depth += 1 if letter == "{" else -1
-            inside = True
-        elif letter == " " and depth == 0 and not escaped:
-            if start < i:
-                yield text[start:i], int(inside)
-            start, inside = i + 1, False
-
-
-def _balanced(formula: str) -> bool:
-    return formula.count("{") == formula.count("}") and formula.count(r"\left") == formula.count(r"\right")
-
-
-def _formula(text: str) -> str:
-    """One formula in a line of text; punctuation at its end belongs to the sentence."""
-    formula = text.rstrip(",;:")
-    return f"${formula}${plain(text[len(formula) :])}"
+    """Words and LaTeX in one line, as claims have them, as Markdown."""
+    out = ""
+    for is_formula, piece in pieces(text):
+        shown = f"${piece}$" if is_formula else plain(piece)
+        out += shown if not out or piece[0] in ",;:" else f" {shown}"
+    return out
 
 
 def display(statement: str) -> str:
     r"""A displayed formula; one that is long is broken where its parts end."""
-    lines = _lines(statement) if len(statement) > _LONG else [statement]
+    lines = parts(statement) if len(statement) > LONG else [statement]
     if len(lines) == 1:
         return f"$$\n{statement}\n$$"
     body = " \\\\\n".join(f"& {line}" for line in lines)
     return f"$$\n\\begin{{aligned}}\n{body}\n\\end{{aligned}}\n$$"
-
-
-_LONG = 110
-_BREAK = re.compile(
-    r"(?P<after>[,;])\s*(?:\\ |\\qq?uad|(?<=;))\s*|"
-    r"(?:\\ )?\s*(?=\\Rightarrow|\\implies)|\s*(?=\\text\{,? ?(?:except )?with probability)"
-)
-
-
-def _lines(statement: str) -> list[str]:
-    """Its parts: ended by a comma with a space beyond the usual, a semicolon, or before an arrow or a probability."""
-    parts, start = [], 0
-    for found in _BREAK.finditer(statement):
-        head = statement[start : found.start()]
-        closed = _balanced(statement[: found.start()]) and head.count("(") == head.count(")")
-        if closed and len(head) > _LONG // 5:
-            parts.append(head.strip() + (found["after"] or ""))
-            start = found.end()
-    return [
-        part.replace(r"\text{ ", r"\text{", 1) if part.startswith(r"\text{ ") else part
-        for part in (*parts, statement[start:])
-    ]
 
 
 # -- a claim --------------------------------------------------------------------------------------------------------
