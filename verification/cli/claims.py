@@ -174,6 +174,7 @@ def _print_claim(out: Console, c: Claim) -> None:
 @click.option("--mutants", is_flag=True, help="Also try each claim's false neighbours, and hold it to its floor.")
 @click.option("--jobs", type=int, default=None, help="Worker processes; the same results with any number.")
 @click.option("--junitxml", type=click.Path(dir_okay=False), metavar="FILE", help="Also write a JUnit report.")
+@click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Also write a report for a browser.")
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False),
@@ -194,6 +195,7 @@ def verify(
     mutants: bool,
     jobs: int | None,
     junitxml: str | None,
+    html: str | None,
     plot: str | None,
     seed: int,
     as_json: bool,
@@ -211,35 +213,38 @@ def verify(
     """
     from jacspec import InputError
     from jacspec._checks import check_int, check_real, check_seed
+    from verification.claims import load as load_claim
 
     check_output(output)
     check_output(junitxml, "--junitxml")
+    check_output(html, "--html")
     wanted = _all_references(slugs)
     check_int("--examples", examples, minimum=1, maximum=10_000_000)
     check_real("--alpha", alpha, above=0, below=1)
     check_seed("--seed", seed)
     workers = check_int("--jobs", jobs, minimum=1) if jobs is not None else _processors()
     if plot is not None:
-        from verification.claims import load as load_claim
-
         from .trends import check_plot
 
         check_plot(plot, [load_claim(slug) for slug in wanted], on_one_X=data is not None or instance is not None)
     if instance is not None:
         if len(wanted) != 1 or data is not None:
             raise InputError("--instance", repr(instance), "exactly one SLUG, and no --data")
+        if html is not None:
+            raise InputError("--html", repr(html), "a run of claims: without --instance")
         if mutants:
             raise InputError("--mutants", "it with --instance", "one or the other: power shows on many instances")
         return _one_instance(wanted[0], instance, as_json=as_json, output=output, no_color=no_color)
 
-    from verification.verify import Options
+    from verification.verify import Options, versions
     from verification.verify import verify as run
 
-    X = None
+    loaded = None
     if data is not None:
         from jacspec.data import load
 
-        X = load(data, normalize=normalize, rows=rows, labels=labels, drop_repeated=drop_repeated).X
+        loaded = load(data, normalize=normalize, rows=rows, labels=labels, drop_repeated=drop_repeated)
+    X = None if loaded is None else loaded.X
     options = Options(examples=examples, alpha=alpha, seed=seed, X=X, mutants=mutants)
     reports: list[ClaimReport] = []
     interrupted, broken = False, None
@@ -269,7 +274,22 @@ def verify(
         "data": data,
         "interrupted": interrupted,
         "claims": [report.to_json() for report in reports],
+        # What a report tells beside the verdicts, so that whoever reads the file runs no code of the claims.
+        "dataset": None if loaded is None else {k: getattr(loaded, k) for k in ("source", "n", "d", "sha256")},
+        "wanted": len(wanted),
+        "error": None if broken is None else str(broken),
+        "versions": versions(),
+        "statements": {report.id: _claim_json(load_claim(report.reference or report.id)) for report in reports},
     }
+    unwritten: Exception | None = None
+    if html is not None:
+        from verification.report import render
+
+        try:
+            with atomic(html, argument="--html") as handle:
+                handle.write(render(document))
+        except (InputError, OSError) as error:  # nothing of the run is lost: it is shown first
+            unwritten = InputError("--html", repr(html), f"a file that can be written ({error})")
     if as_json:
         write_json(document, output)
     else:
@@ -279,10 +299,14 @@ def verify(
                 _explain_mutants(out, reports, data)
             if plot is not None and any(v.trend for report in reports for v in report.variants):
                 out.print(f"Drawn to {plot}.", markup=False)
+            if html is not None and unwritten is None:
+                out.print(f"Report in {html}.", markup=False)
             if not quiet and not interrupted:
                 out.print(_next(reports, plot), markup=False)
     if broken is not None:
         raise broken
+    if unwritten is not None:
+        raise unwritten
     if interrupted:
         click.echo(f"jacspec: interrupted after {len(reports)} of {len(wanted)} claims", err=True)
         return 130

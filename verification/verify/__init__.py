@@ -22,6 +22,17 @@ from .trends import trends
 __all__ = ["ClaimReport", "MutantReport", "Options", "VariantReport", "verify", "verify_claim", "verify_mutant"]
 
 
+def versions() -> dict[str, str]:
+    """Versions of what computed: the same seed gives the same bits where these are the same."""
+    import platform
+    from importlib.metadata import version
+
+    from jacspec import __version__
+
+    libraries = ("numpy", "scipy", "numba", "mpmath", "python-flint", "hypothesis")
+    return {"jacspec": __version__, "python": platform.python_version(), **{name: version(name) for name in libraries}}
+
+
 def verify_claim(claim: Claim, options: Options) -> ClaimReport:
     """Run one claim.
 

@@ -6,7 +6,7 @@ import math
 import shlex
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..claim import NOT_HERE, Kind, Record, Verdict
 from ..instances import Spec, format_spec
 from ..trend import Trend
 
-__all__ = ["ClaimReport", "MutantReport", "Options", "Tally", "VariantReport"]
+__all__ = ["ClaimReport", "Histogram", "MutantReport", "Options", "Tally", "VariantReport"]
 
 Floats = NDArray[np.float64]
 
@@ -53,6 +53,58 @@ class Options:
     mutants: bool = False
 
 
+#: Bins of a histogram.
+_BINS = 24
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How often a slack fell between two edges, which are in geometric progression.
+
+    Parameters
+    ----------
+    edges : tuple of float
+        One more than `counts`, from the least positive finite slack to the largest.
+    counts : tuple of int
+    infinite, nonpositive : int
+        Slacks that no such bin holds: where the bounded side is 0, and where a side has the other sign.
+    """
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    infinite: int = 0
+    nonpositive: int = 0
+
+    @classmethod
+    def of(cls, slacks: Sequence[float]) -> Histogram | None:
+        """Of all slacks of a run; None without any."""
+        values = np.asarray(slacks, dtype=np.float64)
+        inside = values[np.isfinite(values) & (values > 0)]
+        if not values.size:
+            return None
+        edges: tuple[float, ...] = ()
+        counts: tuple[int, ...] = ()
+        if inside.size:
+            low, high = float(inside.min()), float(inside.max())
+            # One bin where all are the same as printed: bins narrower than a rounding would count noise.
+            bins = _BINS if high > low * (1 + 1e-9) else 1
+            grid = np.geomspace(low, high, bins + 1) if bins > 1 else np.array([low, high])
+            at = np.clip(np.searchsorted(grid, inside, side="right") - 1, 0, bins - 1)
+            edges = tuple(float(x) for x in grid)
+            counts = tuple(int(x) for x in np.bincount(at, minlength=bins))
+        infinite, nonpositive = int(np.sum(values == np.inf)), int(np.sum(values <= 0))
+        return cls(edges, counts, infinite, nonpositive)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object "slacks" of the JSON contract ``jacspec.verify/1``."""
+        return {
+            "edges": list(self.edges),
+            "counts": list(self.counts),
+            "infinite": self.infinite,
+            "nonpositive": self.nonpositive,
+        }
+
+
 @dataclass(frozen=True)
 class VariantReport:
     """What a run found for one variant.
@@ -78,6 +130,8 @@ class VariantReport:
         Of a law about growing sizes (verdict MEASURED); `instances` are then its random data sets.
     inapplicable : int
         Vacuous instances on which this form says nothing by design, because `sides` leaves it out.
+    slacks : Histogram or None
+        Of the instances whose slack is known.
     """
 
     name: str
@@ -95,6 +149,7 @@ class VariantReport:
     claimed_failure: float | None = None
     trend: Trend | None = None
     inapplicable: int = 0
+    slacks: Histogram | None = None
 
 
 @dataclass(frozen=True)
@@ -195,6 +250,7 @@ class ClaimReport:
                     "claimed_failure": v.claimed_failure,
                     "reproduce": self.reproduce(v),
                     "below_floor": self.starved(v) is not None,
+                    **({} if v.slacks is None else {"slacks": v.slacks.to_json()}),
                     **({} if v.trend is None else {"trend": v.trend.to_json()}),
                 }
                 for v in self.variants
@@ -260,4 +316,5 @@ class Tally:
             right=witness[1].right if witness else None,
             reason=reason,
             inapplicable=self.reasons[NOT_HERE],
+            slacks=Histogram.of(self.slacks),
         )

@@ -1,0 +1,269 @@
+"""Reports: one file that is whole, says what was found and what was not, and that no input can break out of."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jacspec import InputError
+from verification.claims import SLUGS, load
+from verification.cli import main
+from verification.report import render
+from verification.report.formulas import markup, mathml, pieces, segments
+from verification.report.page import VERDICTS
+from verification.verify.report import Histogram
+
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Fails on tags that do not nest; keeps ids, links, headings and text."""
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.targets: list[str] = []
+        self.headings: list[int] = []
+        self.attributes: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(content)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        assert len(given) == len(attrs), "an attribute twice"
+        self.attributes.append((tag, given))
+        if given.get("id"):
+            self.ids.append(str(given["id"]))
+        self.targets += [str(given[name]) for name in ("href", "src") if name in given]
+        if re.fullmatch(r"h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+
+def variant(name: str = "paper", verdict: str = "HOLDS", **more: Any) -> dict[str, Any]:
+    found = {"name": name, "verdict": verdict, "instances": 9, "decided": 7, "vacuous": 1, "min_slack": 1.5}
+    found |= {"median_slack": "inf", "witness": {"n": 3, "rows": "sphere"}, "left": 1.0, "right": 1.5, "reason": None}
+    return {**found, "failures": 0, "claimed_failure": None, "reproduce": None, **more}
+
+
+def document(*variants: dict[str, Any], **more: Any) -> dict[str, Any]:
+    claim = {"id": "my-bound", "title": "Mine", "kind": "upper bound", "variants": list(variants), "seconds": 1.0}
+    return {"schema": "jacspec.verify/1", "seed": 7, "alpha": 0.01, "examples": 9, "claims": [claim], **more}
+
+
+# -- formulas -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_text_of_a_claim_is_rendered(slug: str) -> None:
+    """All of a statement's LaTeX becomes MathML, and the cut into segments loses no letter."""
+    claim = load(slug)
+    texts = [v.statement for v in claim.variants] + [m.why for m in claim.mutants] + [a.text for a in claim.assumptions]
+    for shown in [markup(claim.statement, display=True), *map(markup, texts)]:
+        assert "<code>" not in shown
+        assert "\\" not in Page(shown).text
+    for text in [claim.statement, *(piece for t in texts for is_formula, piece in pieces(t) if is_formula)]:
+        assert re.sub(r"\s", "", "".join(segments(text))) == re.sub(r"\s", "", text)
+    assert "<math" in markup(claim.statement, display=True)
+
+
+@pytest.mark.parametrize(
+    "latex", [r"\href{javascript:alert(1)}{x}", r"\frac{", r"\notacommand{x}", r"\class{a}{x}", r"\style{a}{x}"]
+)
+def test_latex_that_is_not_understood_is_shown_as_typed(latex: str) -> None:
+    assert mathml(latex) is None or "javascript" not in str(mathml(latex))
+    shown = markup(latex)
+    assert "href" not in re.sub(r"<code>.*?</code>", "", shown)
+    Page(shown)
+
+
+def test_markup_in_latex_is_text() -> None:
+    shown = markup(r"\text{<script>alert(1)</script>} \le 1 by <b>words</b>")
+    assert "<script" not in shown
+    assert "<b>" not in shown
+
+
+# -- histograms -----------------------------------------------------------------------------------------------------
+
+
+def test_a_histogram_counts_every_slack_once() -> None:
+    slacks = [1.0, 1.0, 2.0, 50.0, 1e6, float("inf"), 0.0, -3.0]
+    found = Histogram.of(slacks)
+    assert found is not None
+    assert sum(found.counts) + found.infinite + found.nonpositive == len(slacks)
+    assert (found.edges[0], found.edges[-1]) == pytest.approx((1.0, 1e6))
+    assert (found.counts[0], found.counts[-1]) == (2, 1)
+    assert len(found.edges) == len(found.counts) + 1
+
+
+def test_a_histogram_of_equal_slacks_and_of_none() -> None:
+    same = Histogram.of([2.0, 2.0])
+    assert same is not None
+    assert same.counts == (2,)
+    only = Histogram.of([float("inf")])
+    assert only is not None
+    assert (only.counts, only.infinite) == ((), 1)
+    assert Histogram.of([]) is None
+
+
+# -- pages ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_page_of_every_verdict_is_whole_and_accessible() -> None:
+    slacks = {"edges": [1.0, 10.0, 100.0], "counts": [3, 1], "infinite": 2, "nonpositive": 0}
+    variants = [variant(f"form {word}", word, slacks=slacks) for word in VERDICTS]
+    variants[0] |= {"reproduce": "jacspec verify my-bound --instance 'n=3,rows=sphere'"}
+    content = render(document(*variants))
+    page = Page(content)
+    assert content.startswith('<!DOCTYPE html>\n<html lang="en">')
+    assert len(set(page.ids)) == len(page.ids)
+    for target in page.targets:  # nothing is fetched, and every link leads somewhere in the file
+        assert target.startswith("#")
+        assert target[1:] in page.ids
+    assert page.headings[0] == 1
+    assert all(b <= a + 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
+    tags = [tag for tag, _ in page.attributes]
+    assert "script" not in tags
+    for tag, given in page.attributes:
+        assert tag != "th" or given.get("scope") in ("row", "col")
+        assert tag != "svg" or (given.get("role") == "img" and given.get("aria-label"))
+        for name in ("aria-labelledby",):
+            assert name not in given or given[name] in page.ids
+    assert tags.count("svg") == len(VERDICTS)
+    assert not re.search(r"url\(|@import", content)
+    for word, (sign, meaning) in VERDICTS.items():  # a word and a sign, never colour alone
+        assert f"{sign} {word}" in page.text
+        assert meaning in page.text
+    assert "Reproduce: jacspec verify my-bound --instance 'n=3,rows=sphere'" in page.text
+    assert "2 more: infinite" in page.text
+
+
+def test_what_users_name_is_escaped() -> None:
+    evil = "<script>alert('x')</script>\"'"
+    found = document(variant(evil, reason=evil, witness={"rows": evil}), data=evil, error=evil)
+    found["dataset"] = {"source": evil, "n": 3, "d": 2, "sha256": evil}
+    found["claims"][0] |= {"title": evil, "id": evil, "file": evil}
+    found["claims"][0]["mutants"] = [{"name": evil, "why": evil, "refuted": False}]
+    found["statements"] = {
+        evil: {"statement": evil, "source": evil, "domain": evil, "assumptions": [evil], "variants": []}
+    }
+    page = Page(render(found))
+    assert "script" not in [tag for tag, _ in page.attributes]
+    assert page.text.count("<script>") >= 8
+
+
+def test_a_run_that_did_not_end_says_so() -> None:
+    assert "interrupted after 1 of 5 claims" in Page(render(document(variant(), interrupted=True, wanted=5))).text
+    assert "broke off after 1 of 5 claims: no" in Page(render(document(variant(), error="no", wanted=5))).text
+    assert "after 1 of" not in Page(render(document(variant(), wanted=1))).text
+
+
+def test_a_document_of_another_kind_is_refused() -> None:
+    with pytest.raises(InputError, match=r"jacspec\.verify/1"):
+        render({"schema": "jacspec.constants/1"})
+
+
+# -- the command line -----------------------------------------------------------------------------------------------
+
+
+def test_verify_writes_the_report_that_its_json_gives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = ["verify", "schur-bounds", "--examples", "5", "--jobs", "1", "--mutants"]
+    first, second, stored = (str(tmp_path / name) for name in ("first.html", "second.html", "verify.json"))
+    assert main([*run, "--html", first, "--json", "--output", stored]) == 0
+    assert main(["report", "--verify", stored, "--output", second]) == 0
+    assert capsys.readouterr().out == f"Report in {second}.\n"
+    content = Path(first).read_bytes()
+    assert content == Path(second).read_bytes()
+    page = Page(content.decode())
+    assert "Schur" in page.text
+    assert "max-for-min" in page.text
+    assert [tag for tag, _ in page.attributes].count("svg") == 2
+    # The time that it took is in the JSON, and not in the report: the same run gives the same bytes.
+    assert main([*run, "--html", second, "--quiet"]) == 0
+    assert content == Path(second).read_bytes()
+
+
+def test_an_interrupted_run_writes_what_it_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import verification.verify as running
+
+    whole = running.verify
+
+    def until_interrupted(*arguments: Any, **keywords: Any) -> Any:
+        yield next(iter(whole(*arguments, **keywords)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "verify", until_interrupted)
+    path = tmp_path / "report.html"
+    words = ["verify", "schur-bounds", "khatri-rao-gram", "--examples", "2", "--jobs", "1", "--html", str(path)]
+    assert main(words) == 130
+    assert "interrupted after 1 of 2" in Page(path.read_text(encoding="utf-8")).text
+    assert "schur-bounds" in capsys.readouterr().out
+
+
+def test_a_report_that_cannot_be_written_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["verify", "schur-bounds", "--examples", "2", "--jobs", "1", "--html"]
+    assert main([*words, str(tmp_path / "no" / "r.html")]) == 2  # before any work
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "--html" in said.err
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    import verification.report as room
+
+    def fails(found: Any) -> str:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(room, "render", fails)
+    assert main([*words, str(folder / "r.html")]) == 2  # after the work
+    said = capsys.readouterr()
+    assert "schur-bounds" in said.out
+    assert "No space left" in said.err
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"{", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[]", "object"),
+        (b'{"schema": "jacspec.train/1"}', "train"),
+        (json.dumps({"schema": "jacspec.verify/1", "claims": [{"id": "x"}]}).encode(), "variants"),
+        (json.dumps({"schema": "jacspec.verify/1", "claims": [3]}).encode(), "whole"),
+    ],
+)
+def test_a_file_that_is_no_stored_run_is_one_line(
+    content: bytes, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "verify.json", tmp_path / "report.html"
+    path.write_bytes(content)
+    assert main(["report", "--verify", str(path), "--output", str(out)]) == 2
+    said = capsys.readouterr()
+    assert word in said.err
+    assert said.err.count("\n") == 1
+    assert not out.exists()

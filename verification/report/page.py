@@ -1,0 +1,150 @@
+"""From the document ``jacspec.verify/1`` to HTML: what is shown of it, and in which words."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jacspec import InputError
+
+from ..instances import format_spec
+from .formulas import markup
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["SCHEMA", "render"]
+
+SCHEMA = "jacspec.verify/1"
+
+#: What each verdict means, and the sign it has beside its word: colour is never all there is.
+VERDICTS = {
+    "VIOLATED": ("\u2717", "fails by more than the rounding radius, confirmed with 60 digits"),
+    "REFUTED": ("\u2717", "draws contradict the probability or the expectation, at the error level of the run"),
+    "HOLDS": ("\u2713", "holds by more than the rounding radius on every instance that was decided"),
+    "SUPPORTED": ("\u2713", "draws support the probability or the expectation, at the error level of the run"),
+    "MEASURED": ("~", "a law about growing sizes: its trend was measured, and nothing was judged"),
+    "UNDECIDED": ("?", "within the rounding radius, or too few draws to tell"),
+    "VACUOUS": ("\u2205", "an assumption is not met, so nothing is promised"),
+}
+_WIDTH, _HEIGHT = 240.0, 44.0
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """The report of a run of claims.
+
+    Parameters
+    ----------
+    document : mapping
+        What ``jacspec verify --json`` writes.
+
+    Returns
+    -------
+    str
+        A whole HTML document; the same for the same document, whatever the seconds that it took.
+
+    Raises
+    ------
+    InputError
+        If it is not such a document.
+    """
+    if document.get("schema") != SCHEMA or not isinstance(document.get("claims"), list):
+        raise InputError("document", repr(document.get("schema")), f"one of schema {SCHEMA}")
+    statements = document.get("statements", {})
+    claims = [_claim(claim, statements.get(claim["id"], {})) for claim in document["claims"]]
+    counts = Counter(v["verdict"] for claim in claims for v in claim["variants"])
+    tally = [(word, counts[word], *VERDICTS[word]) for word in VERDICTS if counts[word]]
+    template = _environment().get_template("report.html")
+    run = {"data": None, "dataset": None, "examples": "some", "versions": {}, **document}
+    return template.render(run=run, claims=claims, tally=tally, unfinished=_unfinished(document)) + "\n"
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("verification.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"formula": _formula, "statement": _statement, "slack": _slack, "decimal": _decimal}
+    return made
+
+
+def _unfinished(document: Mapping[str, Any]) -> str:
+    """What a reader must know of a run that did not come to its end; empty for one that did."""
+    done, wanted = len(document["claims"]), document.get("wanted", len(document["claims"]))
+    if document.get("error"):
+        return f"The run broke off after {done} of {wanted} claims: {document['error']}"
+    if document.get("interrupted"):
+        return f"The run was interrupted after {done} of {wanted} claims. What follows is what it had finished."
+    return ""
+
+
+def _claim(claim: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
+    said = {v["name"]: v["statement"] for v in about.get("variants", ())}
+    variants = [_variant(v, said.get(v["name"], "")) for v in claim["variants"]]
+    optional = {"mutants": claim.get("mutants", ()), "file": claim.get("file")}
+    return {**claim, **optional, "about": about, "variants": variants}
+
+
+def _variant(v: Mapping[str, Any], statement: str) -> dict[str, Any]:
+    witness = v.get("witness")
+    return {
+        **v,
+        "sign": VERDICTS[v["verdict"]][0],
+        "statement": statement,
+        "instance": "" if witness is None else format_spec(witness),
+        "bars": _bars(v.get("slacks")),
+        "trend": v.get("trend"),
+    }
+
+
+def _bars(histogram: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A histogram as rectangles on a logarithmic axis, with the words that say the same."""
+    if not histogram or not histogram["counts"]:
+        return None
+    counts, edges = histogram["counts"], histogram["edges"]
+    wide, top = _WIDTH / len(counts), max(counts)
+    # A bin of one instance among a thousand is still to be seen: heights are those of roots.
+    bars = [
+        (f"{i * wide:.2f}", f"{_HEIGHT - h:.2f}", f"{0.9 * wide:.2f}", f"{h:.2f}")
+        for i, count in enumerate(counts)
+        if count and (h := _HEIGHT * math.sqrt(count / top))
+    ]
+    total, fullest = sum(counts), max(range(len(counts)), key=counts.__getitem__)
+    words = (
+        f"Slack of {total} instances, from {_slack(edges[0])} to {_slack(edges[-1])}; "
+        f"most often between {_slack(edges[fullest])} and {_slack(edges[fullest + 1])}."
+    )
+    beyond = f"{histogram['infinite']} more: infinite, the bounded side is 0." if histogram["infinite"] else ""
+    return {"bars": bars, "low": _slack(edges[0]), "high": _slack(edges[-1]), "words": words, "beyond": beyond}
+
+
+def _formula(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(markup(text))  # what it returns is escaped, or MathML of known elements
+
+
+def _statement(text: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(markup(text, display=True))
+
+
+def _slack(value: float | str | None) -> str:
+    """What lies beyond 1 where it is tight, four digits elsewhere."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return f"1 + {value - 1:.0e}" if 0 < value - 1 < 1e-3 else f"{value:.4g}"
+
+
+def _decimal(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
