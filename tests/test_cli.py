@@ -86,7 +86,7 @@ BAD = {
     "delta nan": (["constants", "sphere:n=5,d=3", "--delta", "nan"], "delta"),
     "nu": (["widths", "sphere:n=5,d=3", "--nu", "1"], "nu"),
     "failure": (["widths", "sphere:n=5,d=3", "--failure", "1.5"], "failure"),
-    "eta bar": (["widths", "sphere:n=5,d=3", "--eta-bar", "2"], "eta_bar"),
+    "eta bar": (["widths", "sphere:n=5,d=3", "--eta-bar", "2"], "--eta-bar"),
     "not a float": (["widths", "sphere:n=5,d=3", "--nu", "two"], "two"),
     "seed": (["constants", "sphere:n=5,d=3", "--seed", "-1"], "seed"),
     "hermite": (["constants", "sphere:n=5,d=3", "--hermite", "0"], "hermite"),

@@ -109,7 +109,7 @@ BAD = {
     "no width": (["--width", "0"], "at least 2"),
     "eta": (["--eta", "fast"], "--eta"),
     "eta 0": (["--eta", "0"], "eta"),
-    "eta_bar": (["--eta-bar", "2"], "eta_bar"),
+    "eta bar": (["--eta-bar", "2"], "--eta-bar"),
     "steps": (["--steps", "-1"], "--steps"),
     "tolerance": (["--tolerance", "1"], "--tolerance"),
     "batch": (["--batch", "4"], "batch"),

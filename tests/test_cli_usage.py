@@ -31,8 +31,13 @@ WRONG = {
     "no number": (["constants", UNIT, "--delta", "x"], "--delta", "got 'x'; expected a number"),
     "folder": (["train", UNIT, "--plot", "."], "--plot", "this is a directory"),
     "claim": (["verify", "jacobian-nrm"], "SLUG", "did you mean 'jacobian-norm'?"),
-    "activation": (["constants", UNIT, "-a", "softpluss"], "activation", "did you mean 'softplus'?"),
-    "data": (["constants", "shpere:n=5,d=3"], "data", "did you mean 'sphere'?"),
+    "activation": (["constants", UNIT, "-a", "softpluss"], "--activation", "did you mean 'softplus'?"),
+    "data": (["constants", "shpere:n=5,d=3"], "DATA", "did you mean 'sphere'?"),
+    "odd": (["train", UNIT, "--width", "3"], "--width", "even"),
+    "eta": (["train", UNIT, "--eta", "-1"], "--eta", "> 0"),
+    "eta-bar": (["train", UNIT, "--eta-bar", "2"], "--eta-bar", "<= 1"),
+    "short labels": (["train", "sphere:n=6,d=3", "--labels", "huge.npy"], "--labels", "one for each row"),
+    "own claim": (["verify", "my-bound"], "SLUG", "did you mean 'my_bound.py'?"),
     "width": (["train", UNIT, "--width", "1000000000000"], "output weights", "smaller width"),
     "wider": (["train", UNIT, "--width", str(10**30)], "output weights", "smaller width"),
     "steps": (["train", UNIT, "--steps", str(10**25)], "--steps", "at most"),
@@ -51,6 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     labels = np.array([1.0, -1.0, 1.0, 1.0, -1.0])
     np.save(tmp_path / "huge.npy", 1e300 * labels)
     np.save(tmp_path / "tiny.npy", 1e-300 * labels)
+    (tmp_path / "my_bound.py").write_text("")
     np.savez(tmp_path / "whole.npz", A=labels)
     (tmp_path / "cut.npz").write_bytes((tmp_path / "whole.npz").read_bytes()[:-30])
     monkeypatch.chdir(tmp_path)

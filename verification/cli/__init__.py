@@ -27,6 +27,17 @@ _COMMANDS = {
 }
 
 
+def _as_typed(command: click.Command, argument: str) -> str | None:
+    """An argument of the library as the person typed it: labels is --labels here, and k is --width."""
+    name = {"k": "width"}.get(argument, argument)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and f"--{name.replace('_', '-')}" in parameter.opts:
+            return f"--{name.replace('_', '-')}"
+        if isinstance(parameter, click.Argument) and parameter.name == name:
+            return name.upper()
+    return None
+
+
 class _Lazy(click.Group):
     """A group that knows names and summaries of its commands without importing them."""
 
@@ -51,6 +62,18 @@ class _Lazy(click.Group):
                 f"COMMAND: got '{args[0]}'; expected one of {', '.join(_COMMANDS)}{near(args[0], _COMMANDS)}"
             )
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from jacspec import InputError
+
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            typed = None if command is None else _as_typed(command, error.argument)
+            if typed is None or type(error) is not InputError:
+                raise
+            raise InputError(typed, error.shown, error.expected) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

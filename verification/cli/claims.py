@@ -54,9 +54,8 @@ def _references(slug: str) -> list[str]:
     name = slug.strip().lower().replace("_", "-")
     if name in SLUGS or name in slugs():
         return [name]
-    hint = suggestion(name, slugs())
-    if os.path.isfile(f"{slug}.py"):
-        hint = f"; did you mean '{slug}.py'?"
+    own = f"{name.replace('-', '_')}.py"  # what new-claim wrote
+    hint = f"; did you mean '{own}'?" if os.path.isfile(own) else suggestion(name, slugs())
     raise InputError("SLUG", repr(slug), f"a claim that `jacspec claims` lists, or a .py file{hint}")
 
 

@@ -91,7 +91,8 @@ def _data_lines(report: Constants) -> list[str]:
         if pairs:
             first = ", ".join(f"{i} and {j}" for i, j in pairs[:3])
             more = f" and {len(pairs) - 3} more pairs" if len(pairs) > 3 else ""
-            lines.append(f"rows {name} up to scale: {first}{more}")
+            advice = " (--drop-repeated keeps one of each)" if name == "equal" else ""
+            lines.append(f"rows {name} up to scale: {first}{more}{advice}")
     return lines
 
 
