@@ -245,6 +245,8 @@ def verify(
         loaded = load(data, normalize=normalize, rows=rows, labels=labels, drop_repeated=drop_repeated)
     X = None if loaded is None else loaded.X
     options = Options(examples=examples, alpha=alpha, seed=seed, X=X, mutants=mutants)
+    # Before the run: a file that is edited meanwhile must not cost its results.
+    told = {claim.id: _claim_json(claim) for claim in map(load_claim, wanted)}
     reports: list[ClaimReport] = []
     interrupted, broken = False, None
     with progress_bar(len(wanted), quiet or as_json) as advance:
@@ -278,7 +280,7 @@ def verify(
         "wanted": len(wanted),
         "error": None if broken is None else str(broken),
         "versions": versions(),
-        "statements": {report.id: _claim_json(load_claim(report.reference or report.id)) for report in reports},
+        "statements": {report.id: told[report.id] for report in reports},
     }
     unwritten: Exception | None = None
     if html is not None:
