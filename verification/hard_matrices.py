@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 __all__ = [
-    *("CORNERS", "KINDS", "MOST_ROWS", "RELATIVE", "SYMMETRIC_KINDS"),
+    *("CORNERS", "KINDS", "MORE_KINDS", "MORE_SYMMETRIC_KINDS", "MOST_ROWS", "RELATIVE", "SYMMETRIC_KINDS"),
     *("ball", "build_matrices", "build_symmetric", "corner", "hard_matrix", "member", "of_user", "plainly"),
     *("domain_of", "matrix_fields", "symmetric_domain", "symmetric_matrix"),
 ]
@@ -31,6 +31,9 @@ Floats = NDArray[np.float64]
 
 KINDS = ("conditioned", "short", "repeated", "antipodal", "whole", "scaled", "graded", "sparse", "subnormal")
 SYMMETRIC_KINDS = ("definite", "indefinite", "singular", "outer", "diagonal", "scaled", "subnormal")
+#: What a campaign draws besides.
+MORE_KINDS = ("dependent", "neighbour", "triangular", "hilbert")
+MORE_SYMMETRIC_KINDS = ("ones", "sum")
 #: Rows of a user's X that are looked at: the oracle is exact, and slow.
 MOST_ROWS = 12
 
@@ -46,12 +49,22 @@ def hard_matrix(n: int, m: int, kind: str, digits: float, exponent: int, rng: np
     "conditioned": singular values from 1 down to 10^-digits. Made from that: "repeated", "antipodal" (the second row is
     plus or minus the first), "scaled" (times 2^exponent), "graded" (rows times powers of two up to 2^(+-|exponent|/4)),
     "sparse" (half of it zeros), "subnormal" (one column times 2^-1050). "short": entries just above 1, whose products
-    round by nearly half a unit. "whole": small integers.
+    round by nearly half a unit. "whole": small integers. "dependent": the last row is exactly a combination of the
+    others. "neighbour": the second row is the first but for one unit in the last place of one entry. "triangular":
+    2 I minus a triangle of ones, times a number. "hilbert": Hilbert's matrix.
     """
     if kind == "short":
         return np.asarray(1 + 2.0 ** -float(rng.integers(20, 28)) * rng.random((n, m)))
     if kind == "whole":
         return rng.integers(-3, 4, (n, m)).astype(np.float64)
+    if kind == "dependent":
+        D = rng.integers(-(2**24), 2**24, (n, m)).astype(np.float64)
+        D[-1] = rng.integers(-3, 4, n - 1) @ D[:-1]
+        return np.ldexp(D[rng.permutation(n)], -24)
+    if kind == "triangular":
+        return np.asarray(rng.uniform(0.5, 2) * (2 * np.eye(n, m) - np.tril(np.ones((n, m)))))
+    if kind == "hilbert":
+        return np.asarray(1.0 / (np.arange(1, n + 1)[:, None] + np.arange(m)))
     r = min(n, m)
     U, V = (np.linalg.qr(rng.standard_normal((k, k)))[0][:, :r] for k in (n, m))
     A = np.asarray((U * np.logspace(0, -digits, r)) @ V.T)
@@ -59,6 +72,9 @@ def hard_matrix(n: int, m: int, kind: str, digits: float, exponent: int, rng: np
         A[1:2] = A[0]
     elif kind == "antipodal":
         A[1:2] = -A[0]
+    elif kind == "neighbour":
+        A[1:2] = A[0]
+        A[1:2, 0] = np.nextafter(A[0, 0], 9.0)
     elif kind == "scaled":
         A = np.ldexp(A, exponent)
     elif kind == "graded":
@@ -69,7 +85,7 @@ def hard_matrix(n: int, m: int, kind: str, digits: float, exponent: int, rng: np
     elif kind == "subnormal":
         A[:, 0] = np.ldexp(A[:, 0], -1050)
     elif kind != "conditioned":
-        raise InputError("kind", repr(kind), f"one of {', '.join(KINDS)}")
+        raise InputError("kind", repr(kind), f"one of {', '.join((*KINDS, *MORE_KINDS))}")
     return np.ascontiguousarray(A)
 
 
@@ -79,6 +95,7 @@ def symmetric_matrix(n: int, kind: str, digits: float, exponent: int, rng: np.ra
     "definite": eigenvalues from 1 down to 10^-digits; "indefinite": every second one negative. "singular": F F^T with
     whole n x (n - 1) F (zero for n = 1). "outer": c v v^T with whole numbers just below 2^42, elimination of which
     rounds. "diagonal". "scaled": definite, times 2^exponent. "subnormal": definite, one row and column times 2^-1050.
+    "ones": c times all ones, plus nothing or little times I. "sum": B + B^T of small integers.
     """
     if kind == "singular":
         F = rng.integers(-4, 5, (n, max(n - 1, 1))).astype(np.float64)
@@ -87,6 +104,11 @@ def symmetric_matrix(n: int, kind: str, digits: float, exponent: int, rng: np.ra
         c = float(rng.choice([3.0, 5.0, 6.0, 7.0, 11.0]))
         v = np.floor(math.sqrt(2.0**42 / c) * rng.uniform(0.9, 1.0, n))
         return np.asarray(c * np.outer(v, v))
+    if kind == "ones":
+        return np.asarray(rng.uniform(1, 2) * np.ones((n, n)) + rng.choice([0.0, 2.0**-52, 1e-10]) * np.eye(n))
+    if kind == "sum":
+        B = rng.integers(-9, 10, (n, n)).astype(np.float64)
+        return np.asarray(B + B.T)
     values = np.logspace(0, -digits, n)
     if kind == "diagonal":
         return np.diag(values)

@@ -35,7 +35,8 @@ def matrix_ball(instance: Instance) -> SymmetricBall:
 
 def truth(instance: Instance) -> Compare:
     """lambda_min of one member of the ball."""
-    return Spectrum(member(instance, "S", symmetric=True)).smallest
+    spectrum: Spectrum = instance.once("spectrum", lambda: Spectrum(member(instance, "S", symmetric=True)))
+    return spectrum.smallest
 
 
 def gaps(instance: Instance) -> Gaps:

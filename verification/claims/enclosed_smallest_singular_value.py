@@ -19,7 +19,7 @@ from verification.oracle import Compare, Gap, Spectrum, enclosed, root
 def truth(instance: Instance) -> Compare:
     """The n-th singular value of one member of the ball, from its n x n Gram matrix."""
     A = member(instance, "A")
-    return root(Spectrum(A * A.transpose()).smallest)
+    return root(instance.once("spectrum", lambda: Spectrum(A * A.transpose())).smallest)
 
 
 def found(instance: Instance, share: float = 1.0) -> Estimate:
