@@ -481,6 +481,18 @@ def test_a_gram_matrix_does_not_follow_later_changes_of_the_data() -> None:
     assert em.bounds_smallest(before, em.rational(found.lower), em.rational(found.upper))
 
 
+def test_balls_do_not_follow_later_changes_of_the_data() -> None:
+    S, rad = np.array([[1.0, 0.5], [0.5, 1.0]]), np.full((2, 2), 0.25)
+    sharp, wide, ball = symmetric_ball(S), symmetric_ball(S, rad), BallMatrix(S, rad)
+    S[:], rad[:] = 0.0, 0.0
+    assert smallest_eigenvalue(sharp).contains(0.5)
+    found = smallest_eigenvalue(wide)
+    assert found.contains(0.5)
+    assert found.contains(0.0)
+    assert np.array_equal(ball.mid, [[1.0, 0.5], [0.5, 1.0]])
+    assert np.array_equal(ball.rad, np.full((2, 2), 0.25))
+
+
 def test_what_is_no_vector_bounds_nothing() -> None:
     for x in (np.zeros(3), np.full(3, math.nan)):
         assert eigen.rayleigh_bound(np.eye(3), x) == math.inf

@@ -62,8 +62,9 @@ class BallMatrix:
             raise InputError("rad", rad, f"the shape of mid, {mid.shape}")
         if rad.min() < 0:
             raise InputError("rad", float(rad.min()), "nonnegative radii")
-        object.__setattr__(self, "mid", mid)
-        object.__setattr__(self, "rad", rad)
+        # Copies: a proof must not change with the caller's arrays.
+        object.__setattr__(self, "mid", mid.copy())
+        object.__setattr__(self, "rad", rad.copy())
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -239,6 +240,8 @@ def symmetric_ball(mid: ArrayLike, rad: ArrayLike | None = None, *, semidefinite
             raise InputError(name, B, "a symmetric square matrix (0.5 * (A + A.T) is one)")
     e = unit_scale(largest(A if radii is None else np.maximum(np.abs(A), radii)))
     centre = scaled(A, -e)
+    if centre is A:  # the caller may change it before the ball is used
+        centre = A.copy()
     terms: tuple[ErrorTerm, ...] = () if radii is None else (ErrorTerm(np.full(n, 0.5), np.ones(n), scaled(radii, -e)),)
     if radii is not None or not _lossless(A, e, centre):
         terms = (*terms, _tiny(n))
