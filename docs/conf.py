@@ -16,11 +16,11 @@ version = release = jacspec.__version__
 
 extensions = [
     "claim_directive",
+    "mathml",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
 ]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 autosummary_generate = True
@@ -32,3 +32,6 @@ exclude_patterns = ["_build", "api/*.md"]
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 html_title = "jacspec"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["jacspec.css"]

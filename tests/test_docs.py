@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 
 from verification.claims import SLUGS, load
+from verification.report.formulas import mathml
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -66,6 +67,29 @@ def test_formulas_are_whole(claim_pages: ModuleType, slug: str) -> None:
     statement = claim_pages.display(claim.statement)
     spaces = r"\s|\\(?:\\|,|q?quad| )|&|\\(?:begin|end)\{aligned\}|\$"
     assert re.sub(spaces, "", statement) == re.sub(spaces, "", claim.statement)
+
+
+def test_every_formula_of_a_page_is_one_that_browsers_draw(claim_pages: ModuleType) -> None:
+    """No LaTeX, no sign of an alignment and no alphabet that browsers ignore is left in it."""
+    texts = [*claim_pages.pages(DOCS).values(), *(path.read_text(encoding="utf-8") for path in DOCS.glob("*.md"))]
+    prose = [re.sub(r"`[^`\n]+`|^    .*$", "", BLOCK.sub("", text), flags=re.M) for text in texts]
+    found = [
+        (a or b, bool(a))
+        for text in prose
+        for a, b in re.findall(r"(?<!\\)\$\$(.+?)\$\$|(?<!\\)\$(.+?)(?<!\\)\$", text, re.S)
+    ]
+    assert len(found) > 500
+    for formula, display in set(found):
+        drawn = mathml(formula, display=display)
+        assert drawn is not None, formula
+        assert not re.search(r"\\|&amp;|double-struck", drawn), formula
+    assert sum(r"\begin{aligned}" in formula for formula, _ in found) > 10
+    aligned = mathml("\\begin{aligned}\n& a = b \\\\\n& c\n\\end{aligned}", display=True)
+    assert aligned is not None
+    assert aligned.count("<mtr>") == 2
+    expectation = mathml(r"\mathbb{E}_w", display=False)
+    assert mathml(r"\mathbb E_w", display=False) == expectation != mathml("E_w", display=False)
+    assert mathml(r"a & b", display=False) is None
 
 
 def test_links_to_other_claims_lead_somewhere(claim_pages: ModuleType) -> None:

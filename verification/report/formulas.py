@@ -149,6 +149,12 @@ _ELEMENTS = {
     *("math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "ms", "mfrac", "msqrt", "mroot", "msub", "msup", "msubsup"),
     *("munder", "mover", "munderover", "mtable", "mtr", "mtd", "mstyle", "mpadded", "mphantom", "menclose"),
 }
+#: What latex2mathml, or a browser that reads its output, only knows by another spelling: it drops the columns of
+#: ``aligned``, and gives ``\mathbb R`` an attribute that browsers ignore, ``\mathbb{R}`` its own character.
+_SPELLING = (
+    (re.compile(r"\\(begin|end)\{aligned\}"), r"\\\1{split}"),
+    (re.compile(r"\\(mathbb|mathcal|mathbf) ([A-Za-z])"), r"\\\1{\2}"),
+)
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 
 
@@ -170,6 +176,8 @@ def mathml(formula: str, *, display: bool = False) -> str | None:
     """
     from latex2mathml.converter import convert
 
+    for pattern, spelling in _SPELLING:
+        formula = pattern.sub(spelling, formula)
     try:
         root = ElementTree.fromstring(convert(formula, display="inline"))
     except Exception:  # latex2mathml raises a dozen kinds, bare ones among them
