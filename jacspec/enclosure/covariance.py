@@ -33,6 +33,7 @@ from ..activations import Activation
 from ..activations import activation as look_up
 from ..hermite import hermite_enclosures, hermite_expansion, moment_enclosure
 from ..rounding import UNIT_ROUNDOFF, gamma
+from .outward import flushed
 
 __all__ = ["covariance_ball"]
 
@@ -67,7 +68,8 @@ def covariance_ball(X: NDArray[Any], activation: str | Activation, layer: str = 
     Raises
     ------
     InputError
-        If X has no unit rows, or the activation is not built in.
+        If X has no unit rows, or the activation is not built in; or if the processor takes subnormal numbers for zeros
+        and X has some.
     CapacityError
         If the n x n matrices do not fit.
 
@@ -84,6 +86,8 @@ def covariance_ball(X: NDArray[Any], activation: str | Activation, layer: str = 
     """
     X = check_matrix("X", X)
     check_unit_rows("X", X)
+    if flushed(X) is not None:
+        raise InputError("X", X, "no subnormal numbers while the processor takes them for zeros")
     chosen = look_up(activation)
     check_choice("layer", layer, ["hidden", "output"])
     if not chosen.builtin:
