@@ -9,8 +9,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import jacspec
 from jacspec import InputError
 from verification.claims import SLUGS, load
 from verification.cli import main
@@ -54,7 +56,9 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes.append((tag, dict(attrs)))
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.handle_endtag(tag)
 
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:
@@ -130,11 +134,8 @@ def test_a_histogram_of_equal_slacks_and_of_none() -> None:
 # -- pages ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_page_of_every_verdict_is_whole_and_accessible() -> None:
-    slacks = {"edges": [1.0, 10.0, 100.0], "counts": [3, 1], "infinite": 2, "nonpositive": 0}
-    variants = [variant(f"form {word}", word, slacks=slacks) for word in VERDICTS]
-    variants[0] |= {"reproduce": "jacspec verify my-bound --instance 'n=3,rows=sphere'"}
-    content = render(document(*variants))
+def whole(content: str) -> Page:
+    """The page, which needs nothing else and can be walked through without seeing it."""
     page = Page(content)
     assert content.startswith('<!DOCTYPE html>\n<html lang="en">')
     assert len(set(page.ids)) == len(page.ids)
@@ -147,11 +148,22 @@ def test_a_page_of_every_verdict_is_whole_and_accessible() -> None:
     assert "script" not in tags
     for tag, given in page.attributes:
         assert tag != "th" or given.get("scope") in ("row", "col")
-        assert tag != "svg" or (given.get("role") == "img" and given.get("aria-label"))
-        for name in ("aria-labelledby",):
-            assert name not in given or given[name] in page.ids
-    assert tags.count("svg") == len(VERDICTS)
-    assert not re.search(r"url\(|@import", content)
+        assert tag != "svg" or (given.get("role") == "img" and (given.get("aria-label") or "aria-labelledby" in given))
+        assert given.get("aria-labelledby", page.ids[0]) in page.ids
+    for local in re.findall(r"url\(([^)]*)\)", content):  # a clip path, a hatch
+        assert local[:1] == "#"
+        assert local[1:] in page.ids
+    assert "@import" not in content
+    return page
+
+
+def test_a_page_of_every_verdict_is_whole_and_accessible() -> None:
+    slacks = {"edges": [1.0, 10.0, 100.0], "counts": [3, 1], "infinite": 2, "nonpositive": 0}
+    variants = [variant(f"form {word}", word, slacks=slacks) for word in VERDICTS]
+    variants[0] |= {"reproduce": "jacspec verify my-bound --instance 'n=3,rows=sphere'"}
+    content = render(document(*variants))
+    page = whole(content)
+    assert [tag for tag, _ in page.attributes].count("svg") == len(VERDICTS)
     for word, (sign, meaning) in VERDICTS.items():  # a word and a sign, never colour alone
         assert f"{sign} {word}" in page.text
         assert meaning in page.text
@@ -244,6 +256,49 @@ def test_a_report_that_cannot_be_written_loses_nothing(
     assert "schur-bounds" in said.out
     assert "No space left" in said.err
     assert os.listdir(folder) == []
+
+
+def test_a_run_is_shown_as_train_shows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved, first, second = (str(tmp_path / name) for name in ("<b>run.npz", "first.html", "second.html"))
+    words = ["train", "sphere:n=6,d=4", "--width", "8", "--steps", "50", "--checkpoints", "2", "--save", saved]
+    assert main([*words, "--no-color"]) == 0
+    shown = capsys.readouterr().out
+    words = ["report", "--run", saved, "--run", saved, "--quiet", "--output"]  # two figures: no identifier twice
+    assert main([*words, first]) == main([*words, second]) == 0
+    assert capsys.readouterr().out == ""
+    content = Path(first).read_bytes()
+    assert content == Path(second).read_bytes()
+    page = whole(content.decode())
+    assert [tag for tag, _ in page.attributes].count("svg") == 2
+    assert "relative residual" in page.text  # of the picture
+    for line in shown.splitlines()[3:]:
+        if line.startswith((" theorem", "gd-", "mean rate", "distance", "J at step")):
+            for cell in re.split(r"\s{2,}", line.strip()):
+                assert cell in page.text
+    assert shown.count("theorem-gd-smooth") >= 3  # so that there were lines to compare
+
+
+def test_a_run_without_unit_rows_has_no_promises(tmp_path: Path) -> None:
+    X, y = 3.0 * np.eye(3), np.array([1.0, -1.0, 1.0])
+    net = jacspec.ShallowNet.initialize(4, 3, "softplus", y=y, seed=0)
+    saved, out = tmp_path / "run.npz", tmp_path / "report.html"
+    jacspec.train(net, X, y, steps=3, eta=0.01).save(saved)
+    assert main(["report", "--run", str(saved), "--output", str(out), "--quiet"]) == 0
+    page = whole(out.read_text(encoding="utf-8"))
+    assert "No bound is computed" in page.text
+    assert "mean rate" in page.text
+
+
+def test_without_anything_stored_there_is_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, other = tmp_path / "report.html", tmp_path / "run.npz"
+    assert main(["report", "--output", str(out)]) == 2
+    assert "--run" in capsys.readouterr().err
+    other.write_bytes(b"no run")
+    assert main(["report", "--run", str(other), "--output", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert "--run" in said
+    assert said.count("\n") == 1
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

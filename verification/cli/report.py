@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from jacspec._files import atomic
 
-from .common import check_output
+from .common import check_output, stages
+
+if TYPE_CHECKING:
+    from verification.report import Section
 
 
-@click.command(epilog="Example:  jacspec report --verify verify.json --output report.html")
+@click.command(
+    epilog="Example:  jacspec report --verify verify.json --run run.npz\n\n"
+    "Example:  jacspec report --run gd.npz --run sgd.npz --output runs.html"
+)
 @click.option(
     "--verify",
     "stored",
     type=click.Path(dir_okay=False),
     metavar="FILE.json",
-    required=True,
     help="What `jacspec verify --json` wrote.",
+)
+@click.option(
+    "--run",
+    "runs",
+    type=click.Path(dir_okay=False),
+    multiple=True,
+    metavar="RUN.npz",
+    help="What `jacspec train --save` wrote; repeatable.",
 )
 @click.option(
     "-o",
@@ -30,38 +44,57 @@ from .common import check_output
     metavar="FILE",
     help="Write to FILE.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No line that says where it is.")
-def report(stored: str, output: str, quiet: bool) -> None:
-    """One self-contained HTML file from what a run of claims stored.
+@click.option("-q", "--quiet", is_flag=True, help="No progress, and no line that says where it is.")
+def report(stored: str | None, runs: tuple[str, ...], output: str, quiet: bool) -> None:
+    """One self-contained HTML file from what other commands stored.
 
-    Nothing is computed again and no claim is run: the file is the same, byte
-    for byte, as the one that `jacspec verify --html` writes.
+    No claim is run and nothing is trained again: of a run of claims, the
+    file is the same, byte for byte, as the one of `jacspec verify --html`.
+    A run comes with its picture and its table, predicted against measured.
     """
+    from jacspec import InputError
+
     check_output(output)
-    content = _rendered(stored)
+    if stored is None and not runs:
+        raise InputError("report", "nothing to report on", "--verify or --run, with a file")
+    with stages(quiet) as say:
+        from verification.report import render
+
+        document = None if stored is None else _document(stored)
+        from .stored import run_section
+
+        sections = [run_section(path, say) for path in runs]
+        content = render(None, sections) if stored is None else _rendered(stored, document, sections)
     with atomic(output, argument="--output") as handle:
         handle.write(content)
     if not quiet:
         click.echo(f"Report in {output}.")
 
 
-def _rendered(path: str) -> str:
-    from jacspec import InputError
-    from verification.report import render
+_EXPECTED = "a file that `jacspec verify --json` wrote"
 
-    expected = "a file that `jacspec verify --json` wrote"
+
+def _document(path: str) -> Any:
+    from jacspec import InputError
+
     try:
         with open(path, encoding="utf-8") as handle:
-            document: Any = json.load(handle)
+            return json.load(handle)
     except OSError as error:
         raise InputError("--verify", repr(path), f"a file that can be read ({error.strerror})") from None
     except ValueError:  # JSON, and text that is not UTF-8
-        raise InputError("--verify", repr(path), f"{expected}; this is not JSON") from None
+        raise InputError("--verify", repr(path), f"{_EXPECTED}; this is not JSON") from None
+
+
+def _rendered(path: str, document: Any, sections: Sequence[Section]) -> str:
+    from jacspec import InputError
+    from verification.report import render
+
     try:
         if not isinstance(document, dict):
             raise InputError("document", type(document).__name__, "an object")
-        return render(document)
+        return render(document, sections)
     except InputError as error:
-        raise InputError("--verify", repr(path), f"{expected} ({error})") from None
+        raise InputError("--verify", repr(path), f"{_EXPECTED} ({error})") from None
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError("--verify", repr(path), f"{expected}, whole ({type(error).__name__}: {error})") from None
+        raise InputError("--verify", repr(path), f"{_EXPECTED}, whole ({type(error).__name__}: {error})") from None

@@ -263,15 +263,18 @@ def _draw(path: str, run: Trajectory, promised: Sequence[Guarantee], data: Datas
     from verification.plots import render, trajectory_figure
     from verification.plots.style import need_format
 
+    content = render(trajectory_figure(run, promised, _title(run, data, seed)), need_format(path))
+    with atomic(path, argument="--plot", binary=True) as handle:
+        handle.write(content)
+
+
+def _title(run: Trajectory, data: Dataset, seed: int) -> str:
     name = {"gd": "GD", "sgd": "SGD"}[run.algorithm]
     layer = "" if run.trains == "hidden" else ", output layer only"
-    title = (
+    return (
         f"{data.source}: n = {data.n}, d = {data.d}, k = {run.start.k}, {run.start.activation.name}, "
         f"{name}{layer}, eta = {run.eta:.3g}, seed {seed}"
     )
-    content = render(trajectory_figure(run, promised, title), need_format(path))
-    with atomic(path, argument="--plot", binary=True) as handle:
-        handle.write(content)
 
 
 def _document(run: Trajectory, promised: Sequence[Guarantee], data: Dataset, seed: int) -> dict[str, Any]:

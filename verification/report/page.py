@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jacspec import InputError
 
 from ..instances import format_spec
+from ..verify import versions
 from .formulas import markup
+from .sections import Drawing, Section, inline
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,33 +35,38 @@ VERDICTS = {
 _WIDTH, _HEIGHT = 240.0, 44.0
 
 
-def render(document: Mapping[str, Any]) -> str:
-    """The report of a run of claims.
+def render(document: Mapping[str, Any] | None, sections: Sequence[Section] = ()) -> str:
+    """The report of a run of claims, and of what else was stored.
 
     Parameters
     ----------
-    document : mapping
+    document : mapping or None
         What ``jacspec verify --json`` writes.
+    sections : sequence of Section
+        After the claims.
 
     Returns
     -------
     str
-        A whole HTML document; the same for the same document, whatever the seconds that it took.
+        A whole HTML document; the same for the same document and sections, whatever the seconds that a run took.
 
     Raises
     ------
     InputError
         If it is not such a document.
     """
+    template = _environment().get_template("report.html")
+    shared = {"sections": sections, "versions": versions()}
+    if document is None:
+        return template.render(run=None, **shared) + "\n"
     if document.get("schema") != SCHEMA or not isinstance(document.get("claims"), list):
         raise InputError("document", repr(document.get("schema")), f"one of schema {SCHEMA}")
     statements = document.get("statements", {})
     claims = [_claim(claim, statements.get(claim["id"], {})) for claim in document["claims"]]
     counts = Counter(v["verdict"] for claim in claims for v in claim["variants"])
     tally = [(word, counts[word], *VERDICTS[word]) for word in VERDICTS if counts[word]]
-    template = _environment().get_template("report.html")
     run = {"data": None, "dataset": None, "examples": "some", "versions": {}, **document}
-    return template.render(run=run, claims=claims, tally=tally, unfinished=_unfinished(document)) + "\n"
+    return template.render(run=run, claims=claims, tally=tally, unfinished=_unfinished(document), **shared) + "\n"
 
 
 @cache
@@ -73,7 +80,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"formula": _formula, "statement": _statement, "slack": _slack, "decimal": _decimal}
+    made.filters |= {
+        "formula": _formula,
+        "statement": _statement,
+        "slack": _slack,
+        "decimal": _decimal,
+        "drawn": _drawn,
+    }
     return made
 
 
@@ -148,3 +161,9 @@ def _slack(value: float | str | None) -> str:
 
 def _decimal(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _drawn(drawing: Drawing, prefix: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(inline(drawing.svg, prefix, drawing.title))  # serialised from a tree: its texts are escaped
