@@ -289,6 +289,43 @@ def test_a_run_without_unit_rows_has_no_promises(tmp_path: Path) -> None:
     assert "mean rate" in page.text
 
 
+def test_a_certificate_is_shown_and_checked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    X, y = np.eye(4), np.array([1.0, -1.0, 1.0, 1.0])
+    net = jacspec.ShallowNet.initialize(8, 4, "softplus", y=y, seed=0)
+    saved, path, out = tmp_path / "run.npz", tmp_path / "certificate.npz", tmp_path / "report.html"
+    jacspec.train(net, X, y, steps=2000, tolerance=1e-9).save(saved)
+    assert main(["certify", str(saved), "--save", str(path), "--quiet", "--no-color"]) == 0
+    shown = capsys.readouterr().out
+    words = ["report", "--certificate", str(path), "--quiet", "--output", str(out)]
+    assert main(words) == 0
+    content = out.read_bytes()
+    page = whole(content.decode())
+    for words_of_certify in ("CERTIFIED (", "Zero loss is attained within"):
+        assert words_of_certify in page.text
+    cells = [cell for line in shown.splitlines() for cell in re.split(r"\s{2,}", line.strip()) if len(line) < 60]
+    assert any(cell.startswith("at most") for cell in cells)
+    for cell in cells:
+        assert cell.startswith("Saved to") or cell in page.text
+    assert "VALID: " in page.text
+    assert "INVALID" not in page.text
+    assert "proved: sigma_min(J) >=" in page.text
+    assert main(words) == 0
+    assert out.read_bytes() == content  # no seconds in it
+
+    import verification.recheck as room
+
+    monkeypatch.setattr(room, "recheck", lambda path: room.Finding(False, "h is not below 1"))
+    assert main(words) == 0
+    assert "INVALID: h is not below 1" in Page(out.read_text(encoding="utf-8")).text
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 4
+    path.write_bytes(bytes(damaged))
+    assert main(words) == 2
+    assert "--certificate" in capsys.readouterr().err
+
+
 def test_without_anything_stored_there_is_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, other = tmp_path / "report.html", tmp_path / "run.npz"
     assert main(["report", "--output", str(out)]) == 2

@@ -283,16 +283,21 @@ def _check(file: str, as_json: bool, quiet: bool, output: str | None, no_color: 
         write_json(_document(finding), output)
     else:
         with console(output, no_color) as out:
-            word = "[bold green]VALID[/bold green]" if finding.valid else "[bold red]INVALID[/bold red]"
-            out.print(f"{word}: ", end="")
-            out.print(finding.reason, markup=False)
-            if finding.about:
-                out.print(f"  of: {finding.about}", markup=False)
-            for sentence in finding.proved:
-                out.print(f"  proved: {sentence}", markup=False)
-            if finding.bits:
-                out.print(f"  in {finding.bits}-bit balls, {finding.seconds:.2f} s", markup=False)
+            _print_finding(out, finding, f", {finding.seconds:.2f} s")
     return 0 if finding.valid else 1
+
+
+def _print_finding(out: Console, finding: Finding, time: str = "") -> None:
+    """The verdict of the check, what it proved, and in how many bits."""
+    word = "[bold green]VALID[/bold green]" if finding.valid else "[bold red]INVALID[/bold red]"
+    out.print(f"{word}: ", end="")
+    out.print(finding.reason, markup=False)
+    if finding.about:
+        out.print(f"  of: {finding.about}", markup=False)
+    for sentence in finding.proved:
+        out.print(f"  proved: {sentence}", markup=False)
+    if finding.bits:
+        out.print(f"  in {finding.bits}-bit balls{time}", markup=False)
 
 
 def _document(finding: Finding) -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Example:  jacspec report --verify verify.json --run run.npz\n\n"
-    "Example:  jacspec report --run gd.npz --run sgd.npz --output runs.html"
+    "Example:  jacspec report --run gd.npz --certificate certificate.npz"
 )
 @click.option(
     "--verify",
@@ -36,6 +36,14 @@ if TYPE_CHECKING:
     help="What `jacspec train --save` wrote; repeatable.",
 )
 @click.option(
+    "--certificate",
+    "certificates",
+    type=click.Path(dir_okay=False),
+    multiple=True,
+    metavar="FILE.npz",
+    help="What `jacspec certify --save` wrote, proved again; repeatable.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False),
@@ -45,25 +53,28 @@ if TYPE_CHECKING:
     help="Write to FILE.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress, and no line that says where it is.")
-def report(stored: str | None, runs: tuple[str, ...], output: str, quiet: bool) -> None:
+def report(stored: str | None, runs: tuple[str, ...], certificates: tuple[str, ...], output: str, quiet: bool) -> None:
     """One self-contained HTML file from what other commands stored.
 
     No claim is run and nothing is trained again: of a run of claims, the
     file is the same, byte for byte, as the one of `jacspec verify --html`.
-    A run comes with its picture and its table, predicted against measured.
+    A run comes with its picture and its table, predicted against measured;
+    a certificate is checked again, by other code, and the page says whether
+    it is valid.
     """
     from jacspec import InputError
 
     check_output(output)
-    if stored is None and not runs:
-        raise InputError("report", "nothing to report on", "--verify or --run, with a file")
+    if stored is None and not runs and not certificates:
+        raise InputError("report", "nothing to report on", "--verify, --run or --certificate, with a file")
     with stages(quiet) as say:
         from verification.report import render
 
         document = None if stored is None else _document(stored)
-        from .stored import run_section
+        from .stored import certificate_section, run_section
 
         sections = [run_section(path, say) for path in runs]
+        sections += [certificate_section(path, say) for path in certificates]
         content = render(None, sections) if stored is None else _rendered(stored, document, sections)
     with atomic(output, argument="--output") as handle:
         handle.write(content)

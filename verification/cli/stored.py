@@ -17,7 +17,7 @@ from verification.report import Drawing, Listing, Paragraph, Section
 if TYPE_CHECKING:
     from jacspec import Guarantee
 
-__all__ = ["Recorder", "run_section"]
+__all__ = ["Recorder", "certificate_section", "run_section"]
 
 Say = Callable[[str], None]
 
@@ -110,3 +110,42 @@ def run_section(path: str, say: Say) -> Section:
         out.print(silent, markup=False)
     out.print(f"SHA-256 of X: {data.sha256}", markup=False)
     return Section(f"Training run {path}", tuple(out.blocks))
+
+
+def certificate_section(path: str, say: Say) -> Section:
+    """A certificate as `jacspec certify` shows it, and what ``certify --check`` says of it now.
+
+    Parameters
+    ----------
+    path : str
+        What ``jacspec certify --save`` wrote.
+    say : callable
+        Told of each stage.
+
+    Returns
+    -------
+    Section
+        Of the check it gives no time: the page is the same for the same certificate.
+
+    Raises
+    ------
+    InputError
+        If the file is not an undamaged certificate.
+    """
+    from jacspec.certificates import Certificate
+    from verification.recheck import recheck
+
+    from .certify import _print, _print_finding
+
+    say(f"reading {path}")
+    try:
+        found = Certificate.load(path)
+    except InputError as error:
+        raise InputError("--certificate", repr(path), error.expected) from None
+    say(f"checking {path} in ball arithmetic")
+    finding = recheck(path)
+    out = Recorder()
+    _print(out, found)
+    out.print("Checked again for this page, by other code, in ball arithmetic:")
+    _print_finding(out, finding)
+    return Section(f"Certificate {path}", tuple(out.blocks))
