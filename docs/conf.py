@@ -21,6 +21,7 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx_gallery.gen_gallery",
 ]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 autosummary_generate = True
@@ -28,10 +29,28 @@ numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 autodoc_typehints = "none"
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "api/*.md"]
+exclude_patterns = ["_build", "api/*.md", "gallery/*"]
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
 html_title = "jacspec"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["jacspec.css"]
+
+# The scripts of gallery/ run at every build: one that fails, fails it. Times are left out, so that equal sources give
+# equal pages.
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "examples",
+    "filename_pattern": r"\.py$",
+    "within_subsection_order": "FileNameSortKey",
+    "image_scrapers": ("gallery_figures.plain_figures", "matplotlib"),
+    "reset_modules": ("matplotlib", "gallery_figures.style"),
+    "abort_on_example_error": True,
+    "min_reported_time": 1e9,
+    "write_computation_times": False,
+    "download_all_examples": False,
+    "show_signature": False,
+    "plot_gallery": True,
+    "capture_repr": (),
+}

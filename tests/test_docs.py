@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import re
@@ -217,6 +218,22 @@ def test_the_table_of_widths_is_what_its_command_prints(tmp_path: Path) -> None:
         for a, b in zip(one.split(" | "), other.split(" | "), strict=True):
             numbers = a.rstrip(" |")[:1].isdigit()
             assert float(a.rstrip(" |")) == pytest.approx(float(b.rstrip(" |")), rel=0.02) if numbers else a == b
+
+
+@pytest.mark.parametrize("script", sorted((DOCS / "gallery").glob("*.py")), ids=lambda path: path.stem)
+def test_gallery_scripts_are_what_a_user_could_write(script: Path) -> None:
+    """Public names only, and a page of a claim to read on; that they run is seen when the pages are built."""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    linked = re.findall(r"</claims/([\w-]+)>", ast.get_docstring(tree) or "")
+    assert linked
+    assert set(linked) <= set(SLUGS)
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            used.add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            used |= {part for name in [node.module or "", *(a.name for a in node.names)] for part in name.split(".")}
+    assert not [name for name in used if name.startswith("_")]
 
 
 def test_the_theory_names_every_claim_of_the_theory(claim_pages: ModuleType) -> None:
