@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from jacspec import InputError
-from verification.store import SCHEMA, Store, write_csv, write_parquet
+from verification.store import SCHEMA, Store, read_store, write_csv, write_parquet
 from verification.sweep import Configuration, Key, Row
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +44,18 @@ def test_rows_come_back_bit_by_bit(tmp_path) -> None:
         assert [type(r.certified) for r in store.rows()] == [bool, type(None), bool]
         assert store.rows([Key(7, 2, 2**40), Key(9, 2, 0)]) == [ROWS[2]]
         assert store.count() == 3
+
+
+def test_a_store_tells_its_configuration(tmp_path) -> None:
+    with Store(tmp_path / "a ?#%.db", CONFIG) as store:
+        store.add(ROWS)
+    assert read_store(tmp_path / "a ?#%.db") == (CONFIG, sorted(ROWS, key=lambda r: r.key))
+    database = sqlite3.connect(tmp_path / "a ?#%.db")
+    database.execute("UPDATE about SET value = replace(value, '\"trials\": 1', '\"trials\": 0')")
+    database.commit()
+    database.close()
+    with pytest.raises(InputError, match="another one"):
+        read_store(tmp_path / "a ?#%.db")
 
 
 def test_a_row_that_is_there_stays_and_other_bits_are_noticed() -> None:

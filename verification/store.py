@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
@@ -16,7 +17,7 @@ from jacspec._checks import CapacityError
 from verification.sweep.configuration import Configuration
 from verification.sweep.trials import Key, Row
 
-__all__ = ["SCHEMA", "Store", "write_csv", "write_parquet"]
+__all__ = ["SCHEMA", "Store", "read_store", "write_csv", "write_parquet"]
 
 #: Version of the tables.
 SCHEMA = 1
@@ -203,6 +204,52 @@ def _row(values: Sequence[Any]) -> Row:
     if fields["certified"] is not None:
         fields["certified"] = bool(fields["certified"])
     return Row(**fields)
+
+
+def read_store(path: str | os.PathLike[str]) -> tuple[Configuration, list[Row]]:
+    """What a store holds, without changing it and without knowing its configuration.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    configuration : Configuration
+        With ``data = "rows"`` where the trials are of a file: the store knows its hash alone.
+    rows : list of Row
+        By (n, k, trial).
+
+    Raises
+    ------
+    InputError
+        If the file is not a store, is of another schema, or holds trials of another version.
+    """
+    shown, expected = repr(os.fspath(path)), "a store of `jacspec phase`"
+    if not os.path.isfile(path):
+        raise InputError("store", shown, "a file that exists")
+    try:
+        database = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE / 1000)
+        try:
+            (mark,) = database.execute("PRAGMA application_id").fetchone()
+            (schema,) = database.execute("PRAGMA user_version").fetchone()
+            if (mark, schema) != (_APPLICATION, SCHEMA):
+                raise InputError("store", shown, f"{expected} of schema {SCHEMA}; this is another database")
+            (text,) = database.execute("SELECT value FROM about WHERE name = 'configuration'").fetchone()
+            held = json.loads(text)
+            config = Configuration(**{name: held[name] for name in Configuration.names()})
+            if config.to_json() != held:
+                raise InputError("store", shown, f"{expected} of this version; its trials are of another one")
+            select = f"SELECT {', '.join(Row.names())} FROM trials WHERE configuration = ? ORDER BY n, k, trial"
+            return config, [_row(values) for values in database.execute(select, (config.hash,))]
+        finally:
+            database.close()
+    except sqlite3.Error as error:
+        raise InputError("store", shown, f"{expected} that can be read ({error})") from None
+    except (KeyError, TypeError, ValueError) as error:  # an InputError is a ValueError, and says it better
+        if isinstance(error, InputError):
+            raise
+        raise InputError("store", shown, f"{expected}, whole ({type(error).__name__}: {error})") from None
 
 
 # -- exports --------------------------------------------------------------------------------------------------------

@@ -283,18 +283,21 @@ def _draw(path: str, diagram: Diagram, asked: Sequence[Asked]) -> None:
     from verification.plots.phase import phase_figure
     from verification.plots.style import need_format
 
+    content = render(phase_figure(diagram, asked, _title(diagram)), need_format(path), dpi=200)
+    with atomic(path, argument="--plot", binary=True) as handle:
+        handle.write(content)
+
+
+def _title(diagram: Diagram) -> str:
     config = diagram.plan.config
     size = config.eta if isinstance(config.eta, str) else f"{config.eta:g}"
     how = {"gd": "GD", "sgd": "SGD"}[config.algorithm]
     budget = f"{config.steps} {'steps' if config.algorithm == 'gd' else 'passes'}"
-    title = (
+    return (
         f"{config.data}, d = {config.d}, {config.activation}, {config.labels} labels: {how}, {budget}, eta {size},\n"
         f"fitted: residual below {config.tolerance:g} of its start; seed {config.seed}"
         f"{'' if diagram.complete else ' (incomplete)'}"
     )
-    content = render(phase_figure(diagram, asked, title), need_format(path), dpi=200)
-    with atomic(path, argument="--plot", binary=True) as handle:
-        handle.write(content)
 
 
 def _document(diagram: Diagram, asked: Sequence[Asked], progress: Progress, engine: str) -> dict[str, Any]:

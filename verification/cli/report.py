@@ -44,6 +44,14 @@ if TYPE_CHECKING:
     help="What `jacspec certify --save` wrote, proved again; repeatable.",
 )
 @click.option(
+    "--phase",
+    "stores",
+    type=click.Path(dir_okay=False),
+    multiple=True,
+    metavar="STORE",
+    help="What `jacspec phase --store` kept; repeatable.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False),
@@ -53,28 +61,36 @@ if TYPE_CHECKING:
     help="Write to FILE.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress, and no line that says where it is.")
-def report(stored: str | None, runs: tuple[str, ...], certificates: tuple[str, ...], output: str, quiet: bool) -> None:
+def report(
+    stored: str | None,
+    runs: tuple[str, ...],
+    certificates: tuple[str, ...],
+    stores: tuple[str, ...],
+    output: str,
+    quiet: bool,
+) -> None:
     """One self-contained HTML file from what other commands stored.
 
     No claim is run and nothing is trained again: of a run of claims, the
     file is the same, byte for byte, as the one of `jacspec verify --html`.
     A run comes with its picture and its table, predicted against measured;
     a certificate is checked again, by other code, and the page says whether
-    it is valid.
+    it is valid. A sweep comes with its phase diagram.
     """
     from jacspec import InputError
 
     check_output(output)
-    if stored is None and not runs and not certificates:
-        raise InputError("report", "nothing to report on", "--verify, --run or --certificate, with a file")
+    if stored is None and not (runs or certificates or stores):
+        raise InputError("report", "nothing to report on", "--verify, --run, --certificate or --phase, with a file")
     with stages(quiet) as say:
         from verification.report import render
 
         document = None if stored is None else _document(stored)
-        from .stored import certificate_section, run_section
+        from .stored import certificate_section, phase_section, run_section
 
         sections = [run_section(path, say) for path in runs]
         sections += [certificate_section(path, say) for path in certificates]
+        sections += [phase_section(path, say) for path in stores]
         content = render(None, sections) if stored is None else _rendered(stored, document, sections)
     with atomic(output, argument="--output") as handle:
         handle.write(content)

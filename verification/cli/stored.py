@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,9 @@ from verification.report import Drawing, Listing, Paragraph, Section
 
 if TYPE_CHECKING:
     from jacspec import Guarantee
+    from verification.sweep import Configuration, Plan, Row
 
-__all__ = ["Recorder", "certificate_section", "run_section"]
+__all__ = ["Recorder", "certificate_section", "phase_section", "run_section"]
 
 Say = Callable[[str], None]
 
@@ -149,3 +151,73 @@ def certificate_section(path: str, say: Say) -> Section:
     out.print("Checked again for this page, by other code, in ball arithmetic:")
     _print_finding(out, finding)
     return Section(f"Certificate {path}", tuple(out.blocks))
+
+
+def phase_section(path: str, say: Say) -> Section:
+    """A phase diagram as `jacspec phase` shows it.
+
+    Parameters
+    ----------
+    path : str
+        What ``jacspec phase --store`` kept: it is only read.
+    say : callable
+        Told of each stage.
+
+    Returns
+    -------
+    Section
+
+    Raises
+    ------
+    InputError
+        If the file is not a store, or holds no trials.
+    """
+    from verification.plots import phase_figure, render
+    from verification.store import read_store
+    from verification.sweep import Diagram
+    from verification.sweep.sweep import Progress
+    from verification.sweep.theorems import asked_widths
+
+    from .phase import _print, _title
+
+    say(f"reading {path}")
+    try:
+        config, rows = read_store(path)
+    except InputError as error:
+        raise InputError("--phase", error.shown, error.expected) from None
+    if not rows:
+        raise InputError("--phase", repr(path), "a store that holds trials")
+    plan = _plan(config, rows)
+    diagram = Diagram.of(plan, rows)
+    asked = () if config.data_sha256 else asked_widths(plan, say)
+    say("drawing")
+    title = " ".join(_title(diagram).split())
+    out = Recorder()
+    svg = render(phase_figure(diagram, asked, _title(diagram)), "svg")
+    words = (
+        f"{title}. The share of trials that are fitted, for {len(plan.n)} sizes n and {len(plan.k)} widths k, the line "
+        "n = kd, and the widths that theorems ask for; where half of the trials are fitted is in the table below."
+    )
+    out.blocks.append(Drawing(svg, words))
+    _print(out, diagram, asked, Progress(found=len(rows)), "")
+    beyond = len(rows) - sum(cell.trials for cell in diagram.cells)
+    if beyond:
+        out.print(f"{beyond} trials of the store are left out: the sweep that they belong to did not come to its end.")
+    if config.data_sha256:
+        out.print(f"SHA-256 of the rows: {config.data_sha256} (without them there are no widths of theorems)")
+    return Section(f"Phase diagram {path}", tuple(out.blocks))
+
+
+def _plan(config: Configuration, rows: Sequence[Row]) -> Plan:
+    """The grid that a store is about; every cell that came to its end has a number of trials that the plan asks for."""
+    from verification.sweep import Plan
+
+    counts = Counter((row.n, row.k) for row in rows)
+    return Plan(
+        config,
+        tuple(n for n, _ in counts),
+        tuple(k for _, k in counts),
+        trials=min(counts.values()),
+        most=max(counts.values()),
+        below=any(config.impossible(n, k) for n, k in counts),
+    )
