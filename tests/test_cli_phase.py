@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -263,17 +264,27 @@ def test_a_cluster_gives_the_same_bits_though_a_worker_is_killed(tmp_path, clust
     assert rows_of(tmp_path / "a.csv") == rows_of(tmp_path / "straight.csv")
 
 
-def test_no_scheduler_there(tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("address", ["nonsense", "foo://h:1", "tcp://127.0.0.1:9", "listens but is no scheduler"])
+def test_no_scheduler_there(tmp_path: Path, address: str) -> None:
+    """The process ends, too: dask's own client waits for ever when its constructor has failed."""
     pytest.importorskip("distributed")
-    monkeypatch.setenv("JACSPEC_TEST", "1")
-    code = (
-        "import sys; import verification.sweep.engines as e; e._CLUSTER_PATIENCE = 1\n"
-        "from verification.cli import main\n"
-        f"sys.exit(main({[*SMALL, '--scheduler', 'tcp://127.0.0.1:9']!r}))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment(), check=False
-    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        if " " in address:
+            address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+        code = (
+            "import sys; import verification.sweep.engines as e; e._SCHEDULER_PATIENCE = 1\n"
+            "from verification.cli import main\n"
+            f"sys.exit(main({[*SMALL, '--scheduler', address]!r}))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment(),
+            check=False,
+            timeout=60,
+        )
     assert done.returncode == 2
     assert "a dask scheduler that answers" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

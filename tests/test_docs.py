@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import os
 import re
@@ -241,3 +242,12 @@ def test_the_theory_names_every_claim_of_the_theory(claim_pages: ModuleType) -> 
     shown = {*re.findall(r"claims/([\w-]+)\.md", page), *re.findall(r"\{claim\} ([\w-]+)", page)}
     wanted = {slug for slug in SLUGS if claim_pages.section(load(slug)) != "enclosure"}
     assert wanted <= shown <= {*SLUGS, "index"}
+
+
+@pytest.mark.parametrize(
+    "package", ["jacspec", "jacspec.enclosure", "jacspec.certificates", "jacspec.testing", "verification.sweep"]
+)
+def test_the_api_page_has_every_public_name(package: str) -> None:
+    listed = {line.strip().rpartition(".")[2] for line in (DOCS / "api.md").read_text(encoding="utf-8").splitlines()}
+    missing = {name for name in importlib.import_module(package).__all__ if not name.startswith("__")} - listed
+    assert not missing

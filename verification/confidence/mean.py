@@ -107,9 +107,9 @@ class MeanTest:
     .. math:: \frac1J \sum_j \prod_i (1 + b_j (z_i - \mathrm{edge})), \quad 0 < b_j < 1/(\mathrm{edge} - \mathrm{low}),
 
     a nonnegative supermartingale under that hypothesis whatever the distribution; the b_j form a geometric grid, so
-    one of them is near the best for any variance. This is the betting confidence sequence of [3]_ (grid Kelly),
-    evaluated at the four points that the verdict depends on. Where both verdicts are reached REFUTED is said: a mean
-    may be near the claimed value without being it.
+    one of them is near the best for any variance. This is the betting confidence sequence of Waudby-Smith and Ramdas
+    (grid Kelly), evaluated at the four points that the verdict depends on. Where both verdicts are reached REFUTED is
+    said: a mean may be near the claimed value without being it.
 
     With variance s^2, a mean that is the claimed one is nearly always SUPPORTED after
     ``4 log(20 claims/alpha) (s^2/tolerance^2 + (high - low)/tolerance)`` trials (measured, not proved).

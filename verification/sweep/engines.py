@@ -5,6 +5,7 @@ Every engine calls the same function on the same arguments, so the rows are the 
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import multiprocessing
 import os
@@ -27,8 +28,8 @@ __all__ = ["Cluster", "Engine", "Here", "Processes", "engine_for"]
 _AHEAD = 2
 #: How often in a row workers may die without a bundle done before it is taken for a fault of ours.
 _DEATHS = 5
-#: Seconds to wait for a cluster.
-_CLUSTER_PATIENCE = 60
+#: Seconds to wait for an answer of the scheduler, and for its first worker.
+_SCHEDULER_PATIENCE, _WORKER_PATIENCE = 15, 60
 
 Bundle = tuple[Key, ...]
 #: (version, rows, error): errors travel as words, as not every exception survives the journey.
@@ -189,6 +190,16 @@ class Processes(_Closing):
             process.join()
 
 
+_NO_ANSWER = "a dask scheduler that answers, such as tcp://localhost:8786 ({})"
+
+
+async def _identity(distributed: Any, address: str) -> str:
+    """What listens at the address, in its own words."""
+    async with distributed.core.rpc(address) as remote:
+        answer = await asyncio.wait_for(remote.identity(), _SCHEDULER_PATIENCE)
+    return str(answer["type"])
+
+
 class Cluster(_Closing):
     """A dask.distributed scheduler and its workers. What a lost worker had, the scheduler gives to another one.
 
@@ -204,13 +215,21 @@ class Cluster(_Closing):
         except ImportError:
             raise InputError("scheduler", repr(address), "dask: pip install 'jacspec[distributed]'") from None
         self.name = f"the cluster at {address}"
+        # Asked before there is a Client: one whose constructor failed waits for ever when it is collected.
         try:
-            self._client = distributed.Client(address, timeout=_CLUSTER_PATIENCE, set_as_default=False)
-        except (OSError, ValueError, TimeoutError) as error:
+            found = asyncio.run(_identity(distributed, address))
+        except TimeoutError:
+            raise InputError(
+                "scheduler", repr(address), _NO_ANSWER.format(f"none in {_SCHEDULER_PATIENCE} s")
+            ) from None
+        except (OSError, ValueError) as error:
             words = " ".join(str(error).split())[:120]
-            raise InputError("scheduler", repr(address), f"a dask scheduler that answers ({words})") from None
+            raise InputError("scheduler", repr(address), _NO_ANSWER.format(words)) from None
+        if found != "Scheduler":
+            raise InputError("scheduler", repr(address), f"a dask scheduler, not a {found}")
+        self._client = distributed.Client(address, timeout=_WORKER_PATIENCE, set_as_default=False)
         try:
-            self._client.wait_for_workers(1, timeout=_CLUSTER_PATIENCE)
+            self._client.wait_for_workers(1, timeout=_WORKER_PATIENCE)
         except TimeoutError:
             self._client.close()
             raise InputError("scheduler", repr(address), "a scheduler with at least one worker") from None
