@@ -360,6 +360,20 @@ def test_a_phase_diagram_is_that_of_its_store(tmp_path: Path, capsys: pytest.Cap
     assert out.read_bytes() == content
 
 
+def test_constants_are_those_of_their_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, words = tmp_path / "report.html", ["sphere:n=6,d=3", "--rows", "0:5", "-a", "relu", "-a", "tanh"]
+    assert main(["constants", *words, "--quiet", "--no-color"]) == 0
+    shown = capsys.readouterr().out
+    assert main(["report", "--data", *words, "--output", str(out), "--quiet"]) == 0
+    page = whole(out.read_text(encoding="utf-8"))
+    cells = [cell for line in shown.splitlines() for cell in re.split(r"\s{2,}", line.strip()) if not set(cell) & {"─"}]
+    assert sum(cell.startswith(("lambda", "sigma_min", "kappa", "relu", "tanh")) for cell in cells) >= 6
+    for cell in cells:
+        assert cell in page.text
+    assert main(["report", "--rows", "0:5", "--output", str(out)]) == 2
+    assert "--data" in capsys.readouterr().err
+
+
 def test_without_anything_stored_there_is_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, other = tmp_path / "report.html", tmp_path / "run.npz"
     assert main(["report", "--output", str(out)]) == 2

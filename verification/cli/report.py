@@ -10,7 +10,8 @@ import click
 
 from jacspec._files import atomic
 
-from .common import check_output, stages
+from . import completion
+from .common import check_output, data_options, stages
 
 if TYPE_CHECKING:
     from verification.report import Section
@@ -52,6 +53,22 @@ if TYPE_CHECKING:
     help="What `jacspec phase --store` kept; repeatable.",
 )
 @click.option(
+    "--data",
+    metavar="DATA",
+    shell_complete=completion.data,
+    help="A table of its constants, as of `jacspec constants`.",
+)
+@data_options
+@click.option(
+    "-a",
+    "--activation",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completion.activations,
+    help="In that table; repeatable.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False),
@@ -66,6 +83,12 @@ def report(
     runs: tuple[str, ...],
     certificates: tuple[str, ...],
     stores: tuple[str, ...],
+    data: str | None,
+    names: tuple[str, ...],
+    normalize: bool,
+    rows: str | None,
+    labels: str | None,
+    drop_repeated: bool,
     output: str,
     quiet: bool,
 ) -> None:
@@ -80,15 +103,28 @@ def report(
     from jacspec import InputError
 
     check_output(output)
-    if stored is None and not (runs or certificates or stores):
-        raise InputError("report", "nothing to report on", "--verify, --run, --certificate or --phase, with a file")
+    given = {"--activation": names, "--normalize": normalize, "--rows": rows, "--labels": labels}
+    given["--drop-repeated"] = drop_repeated
+    for option, value in given.items():
+        if value and data is None:
+            raise InputError(option, "no --data", "--data DATA, whose constants it is about")
+    if stored is None and data is None and not (runs or certificates or stores):
+        expected = "--verify, --data, --run, --certificate or --phase, with a file"
+        raise InputError("report", "nothing to report on", expected)
     with stages(quiet) as say:
         from verification.report import render
 
         document = None if stored is None else _document(stored)
-        from .stored import certificate_section, phase_section, run_section
+        from .stored import certificate_section, constants_section, phase_section, run_section
 
-        sections = [run_section(path, say) for path in runs]
+        chosen: dict[str, Any] = {
+            "normalize": normalize,
+            "rows": rows,
+            "labels": labels,
+            "drop_repeated": drop_repeated,
+        }
+        sections = [] if data is None else [constants_section(data, names, say, **chosen)]
+        sections += [run_section(path, say) for path in runs]
         sections += [certificate_section(path, say) for path in certificates]
         sections += [phase_section(path, say) for path in stores]
         content = render(None, sections) if stored is None else _rendered(stored, document, sections)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jacspec import Guarantee
     from verification.sweep import Configuration, Plan, Row
 
-__all__ = ["Recorder", "certificate_section", "phase_section", "run_section"]
+__all__ = ["Recorder", "certificate_section", "constants_section", "phase_section", "run_section"]
 
 Say = Callable[[str], None]
 
@@ -55,6 +55,53 @@ def _listing(found: Table) -> Listing:
     header = tuple(_plain(str(column.header)) for column in found.columns) if found.show_header else ()
     right = tuple(column.justify == "right" for column in found.columns)
     return Listing(header, tuple(zip(*columns, strict=True)), right)
+
+
+def constants_section(
+    source: str,
+    names: Sequence[str],
+    say: Say,
+    *,
+    normalize: bool,
+    rows: str | None,
+    labels: str | None,
+    drop_repeated: bool,
+) -> Section:
+    """Every constant of a data set and of each activation, as `jacspec constants` shows them.
+
+    Parameters
+    ----------
+    source : str
+        A file or a spec.
+    names : sequence of str
+        Activations; empty for those of `jacspec constants`.
+    say : callable
+        Told of each stage.
+    normalize, rows, labels, drop_repeated
+        As `jacspec.load` takes them.
+
+    Returns
+    -------
+    Section
+
+    Raises
+    ------
+    InputError
+        If there is no such data or no such activation.
+    """
+    from jacspec import data_constants, load
+    from jacspec.activations import activation
+    from jacspec.constants import DEFAULT_ACTIVATIONS
+
+    from .data import _print_constants
+
+    functions = [activation(name) for name in names or DEFAULT_ACTIVATIONS]
+    say(f"reading {source}")
+    data = load(source, normalize=normalize, rows=rows, labels=labels, drop_repeated=drop_repeated)
+    out = Recorder()
+    _print_constants(out, data_constants(data, functions, progress=say))
+    out.print(f"SHA-256 of X: {data.sha256}", markup=False)
+    return Section(f"Constants of {source}", tuple(out.blocks))
 
 
 def run_section(path: str, say: Say) -> Section:
