@@ -251,9 +251,14 @@ def _bar(silent: bool) -> Iterator[Callable[[Progress], None] | None]:
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
-    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left at most"),
-               TimeRemainingColumn(), TextColumn("{task.description}"))  # fmt: skip
+    def whole() -> Column:  # on a narrow terminal the bar gives way, and the times stay readable
+        return Column(no_wrap=True, min_width=7)
+
+    bar = BarColumn(bar_width=None, table_column=Column(ratio=1, max_width=40))
+    columns = (bar, TaskProgressColumn(), TimeElapsedColumn(whole()), TextColumn("left at most"),
+               TimeRemainingColumn(table_column=whole()), TextColumn("{task.description}"))  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=120) as shown:
         task = shown.add_task("starting", total=None)
 
