@@ -16,11 +16,12 @@ import jacspec
 from jacspec import InputError
 from verification.claims import SLUGS, load
 from verification.cli import main
-from verification.report import render
+from verification.report import Drawing, Listing, Paragraph, Section, render
 from verification.report.formulas import markup, mathml, pieces, segments
 from verification.report.page import VERDICTS
 from verification.verify.report import Histogram
 
+DOT = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><g id="a"/></svg>'
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
@@ -171,6 +172,16 @@ def test_a_page_of_every_verdict_is_whole_and_accessible() -> None:
         assert meaning in page.text
     assert "Reproduce: jacspec verify my-bound --instance 'n=3,rows=sphere'" in page.text
     assert "2 more: infinite" in page.text
+
+
+def test_sections_follow_the_claims_with_versions_of_their_own() -> None:
+    evil = "<script>alert('x')</script>"
+    blocks = (Paragraph(evil), Listing((evil, "b"), (("c", evil),), (False, True)), Drawing(DOT, evil))
+    page = whole(render(document(variant(), versions={"jacspec": "0.0.7"}), [Section(evil, blocks)]))
+    assert page.text.count(evil) == 6  # contents, heading, paragraph, two cells and the title of the drawing
+    assert {"#results", "#section-1"} <= set(page.targets)
+    assert "jacspec 0.0.7" in page.text
+    assert f"computed with jacspec {jacspec.__version__}" in page.text
 
 
 def test_what_users_name_is_escaped() -> None:
