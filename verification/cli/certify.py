@@ -124,7 +124,7 @@ def certify(
         with console(output, no_color) as out:
             _print(out, found)
             if save is not None and found.certified:
-                out.print(f"Saved to {save}.", markup=False)
+                out.print(f"Saved to {save}.", markup=False, soft_wrap=True)
             if not quiet:
                 out.print(_next(found, save), markup=False)
     return 0 if found.certified else 5

@@ -299,9 +299,9 @@ def verify(
             if mutants:
                 _explain_mutants(out, reports, data)
             if plot is not None and any(v.trend for report in reports for v in report.variants):
-                out.print(f"Drawn to {plot}.", markup=False)
+                out.print(f"Drawn to {plot}.", markup=False, soft_wrap=True)
             if html is not None and unwritten is None:
-                out.print(f"Report in {html}.", markup=False)
+                out.print(f"Report in {html}.", markup=False, soft_wrap=True)
             if not quiet and not interrupted:
                 out.print(_next(reports, plot), markup=False)
     if broken is not None:

@@ -171,7 +171,7 @@ def phase(
                 )
             for path, word in ((store, "Stored"), (export, "Exported"), (plot, "Drawn")):
                 if path is not None:
-                    out.print(f"{word} in {path}.", markup=False)
+                    out.print(f"{word} in {path}.", markup=False, soft_wrap=True)
             if not quiet and not interrupted:
                 out.print(_next(plot, store, certify), markup=False)
     if interrupted:

@@ -99,7 +99,7 @@ def sharpen(
         with console(output, no_color) as out:
             _print(out, report)
             if save is not None and saved is not None:
-                out.print(f"Saved to {save}: the worst case of '{saved.name}'.", markup=False)
+                out.print(f"Saved to {save}: the worst case of '{saved.name}'.", markup=False, soft_wrap=True)
             if not quiet and not report.interrupted:
                 out.print(_next(report, save, saved), markup=False, soft_wrap=True)
     if report.interrupted:

@@ -188,9 +188,9 @@ def train(
             if rule is not None:
                 _print_certificate(out, rule.certificate)
             if save is not None:
-                out.print(f"Saved to {save}.", markup=False)
+                out.print(f"Saved to {save}.", markup=False, soft_wrap=True)
             if plot is not None:
-                out.print(f"Drawn in {plot}.", markup=False)
+                out.print(f"Drawn in {plot}.", markup=False, soft_wrap=True)
             if not quiet and not interrupted:
                 out.print(_next(data, plot, save), markup=False)
     if interrupted:
