@@ -151,7 +151,7 @@ class Pretrained:
 
 def _subtract_exactly(y: Floats, c: float) -> Floats:
     """y - c if no entry rounds: a certificate speaks of the labels as they are, not of their neighbours."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow leaves inf - inf behind
         shifted = y - c
         part = shifted - y  # Knuth: the rounding error of the difference, itself without error
         rest = (y - (shifted - part)) + (-c - part)

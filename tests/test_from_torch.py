@@ -71,6 +71,9 @@ def test_labels_that_an_output_bias_would_round_are_refused() -> None:
     given["2.bias"][:] = 1e300
     with pytest.raises(InputError, match="without rounding"):
         pretrained(given, "tanh").problem(np.eye(3), [1.0, -1.0, 1.0])
+    given["2.bias"][:] = -1.5e308
+    with pytest.raises(InputError, match="label 1"):
+        pretrained(given, "tanh").problem(np.eye(3), [0.0, 1e308, 1.0])
 
 
 BAD: dict[str, tuple[Any, str]] = {

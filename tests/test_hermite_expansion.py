@@ -118,7 +118,7 @@ def test_measured_copies_contain_the_proved_values(formula: str, name: str) -> N
         assert found.contains(getattr(proved, which).value)
         assert not found.rigorous
         assert found.radius <= 1e-11
-    missing = getattr(proved, "mean_derivative_square").value - float(np.sum([m.value**2 for m in true]))  # noqa: B009
+    missing = proved.mean_derivative_square.value - float(np.sum([m.value**2 for m in true]))
     assert own.tail >= missing - 4 * U
     assert own.tail <= max(missing, 0.0) + 1e-11
     for found, mu in zip(hermite_coefficients(activation(f"expr:{formula}"), 200), true, strict=False):

@@ -102,7 +102,7 @@ def _sgd_step_sizes(alpha: float, row: float, beta: float) -> tuple[float, float
     """`bounds.sgd_step_size`, likewise."""
     with np.errstate(all="ignore"):
         first, second = bounds.sgd_step_size(np.float64(alpha), np.float64(row), np.float64(beta), _NU)
-    return tuple(0.0 if math.isnan(x) else float(x) for x in (first, second))  # type: ignore[return-value]
+    return 0.0 if math.isnan(first) else float(first), 0.0 if math.isnan(second) else float(second)
 
 
 def _smallest(net: ShallowNet, X: Floats, features: Floats | None) -> Estimate:

@@ -45,6 +45,20 @@ def test_race_smallest_eigenvalue(race, n, d):
     race(f"lambda_min of (X X^T)^{{o2}}, n = {n}, d = {d}", contenders, 7)
 
 
+@pytest.mark.parametrize("m, gap", [(6000, 1e-9), (4000, 1e-9), (2400, 1e-9), (2400, 3e-8)])
+def test_race_condition_number(race, m, gap):
+    """A A^T/m with Gaussian A: condition numbers 14, 34 and 450. The relative width asked for decides how far up the
+    ladder it goes."""
+    A = np.random.default_rng(0).standard_normal((2000, m)) / np.sqrt(m)
+    S = A @ A.T
+    S = 0.5 * (S + S.T)
+    contenders = {
+        f"smallest_eigenvalue, gap = {gap:g}": lambda: smallest_eigenvalue(S, gap=gap),
+        "scipy eigvalsh": lambda: eigvalsh(S),
+    }
+    race(f"A A^T, n = 2000, m = {m}", contenders, 3)
+
+
 @pytest.mark.parametrize("n", [50, 200])
 def test_race_condition_number_1e14(race, n):
     Q = np.linalg.qr(np.random.default_rng(0).standard_normal((n, n)))[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -123,3 +124,14 @@ def progress_bar(total: int, quiet: bool) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=total)
         yield lambda done: progress.update(task, advance=1, description=done)
+
+
+def same_data(data: str, options: dict[str, Any]) -> str:
+    """The words that give another command the same data and activations."""
+    words = [data]
+    words += ["--normalize"] * options["normalize"] + ["--drop-repeated"] * options["drop_repeated"]
+    for flag in ("rows", "labels"):
+        words += [f"--{flag}", options[flag]] if options[flag] else []
+    for name in options["names"]:
+        words += ["-a", name]
+    return shlex.join(words)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +10,7 @@ import click
 from jacspec.widths import Options
 
 from . import completion
-from .common import check_output, console, data_options, output_options, stages, write_json
+from .common import check_output, console, data_options, output_options, same_data, stages, write_json
 from .tables import table
 from .text import count, number, radius, rounded_up, shown
 
@@ -133,18 +132,7 @@ def constants(data: str, digits: int | None, as_json: bool, no_color: bool, quie
                 for r, text in enumerate(_digits(a.phi, options["hermite"], digits)):
                     out.print(f"  mu_{r} = {text}")
         if not quiet:
-            out.print(f"\nNext: jacspec widths {_same_data(data, options)}   (what each theorem asks)", markup=False)
-
-
-def _same_data(data: str, options: dict[str, Any]) -> str:
-    """The words that give another command the same data and activations."""
-    words = [data]
-    words += ["--normalize"] * options["normalize"] + ["--drop-repeated"] * options["drop_repeated"]
-    for flag in ("rows", "labels"):
-        words += [f"--{flag}", options[flag]] if options[flag] else []
-    for name in options["names"]:
-        words += ["-a", name]
-    return shlex.join(words)
+            out.print(f"\nNext: jacspec widths {same_data(data, options)}   (what each theorem asks)", markup=False)
 
 
 def _digits(phi: Any, many: int, digits: int) -> list[str]:

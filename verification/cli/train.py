@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from jacspec._files import atomic
 
 from . import completion
-from .common import check_output, console, data_options, output_options, stages, write_json
+from .common import check_output, console, data_options, output_options, same_data, stages, write_json
 from .text import count, number, rounded_up
 
 if TYPE_CHECKING:
@@ -192,7 +192,8 @@ def train(
             if plot is not None:
                 out.print(f"Drawn in {plot}.", markup=False, soft_wrap=True)
             if not quiet and not interrupted:
-                out.print(_next(data, plot, save), markup=False)
+                given = {"normalize": normalize, "rows": rows, "labels": labels, "drop_repeated": drop_repeated}
+                out.print(_next(same_data(data, {**given, "names": [name]}), plot), markup=False)
     if interrupted:
         click.echo(f"jacspec: {run.reason}", err=True)
         return 130
@@ -392,7 +393,7 @@ def _compared(run: Trajectory, g: Guarantee, aim: float) -> tuple[int | None, st
     return needed, faster, shorter
 
 
-def _next(data: str, plot: str | None, save: str | None) -> str:
+def _next(data: str, plot: str | None) -> str:
     if plot is None:
         return "Next: add --plot run.png   (the run against its bounds, in one picture)"
     return f"Next: jacspec widths {data}   (what each theorem asks for)"
