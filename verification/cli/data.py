@@ -132,7 +132,11 @@ def constants(data: str, digits: int | None, as_json: bool, no_color: bool, quie
                 for r, text in enumerate(_digits(a.phi, options["hermite"], digits)):
                     out.print(f"  mu_{r} = {text}")
         if not quiet:
-            out.print(f"\nNext: jacspec widths {same_data(data, options)}   (what each theorem asks)", markup=False)
+            out.print(
+                f"\nNext: jacspec widths {same_data(data, options)}   (what each theorem asks)",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _digits(phi: Any, many: int, digits: int) -> list[str]:

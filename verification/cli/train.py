@@ -193,7 +193,7 @@ def train(
                 out.print(f"Drawn in {plot}.", markup=False, soft_wrap=True)
             if not quiet and not interrupted:
                 given = {"normalize": normalize, "rows": rows, "labels": labels, "drop_repeated": drop_repeated}
-                out.print(_next(same_data(data, {**given, "names": [name]}), plot), markup=False)
+                out.print(_next(same_data(data, {**given, "names": [name]}), plot), markup=False, soft_wrap=True)
     if interrupted:
         click.echo(f"jacspec: {run.reason}", err=True)
         return 130
