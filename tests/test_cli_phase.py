@@ -101,6 +101,7 @@ def test_json_and_nothing_else(tmp_path) -> None:
         ("--data", "clusters:groups=3,angle=0.5", "--eta", "0.1"),
         ("--data", "sklearn:iris", "--labels", "own", "--n", "8,20", "--k", "4:16:log3"),
         ("-a", "expr:x*sigmoid(x)", "--steps", "20"),
+        ("--steps", "2n^2"),
         ("--n", "8", "--k", "4", "--trials", "1", "--most", "1"),
     ],
 )
@@ -131,6 +132,7 @@ BAD = {
     "own labels": (["--labels", "own"], "bring no labels"),
     "eta": (["--eta", "fast"], "--eta"),
     "steps": (["--steps", "0"], "--steps"),
+    "steps word": (["--steps", "2m^2"], "2n^2"),
     "tolerance": (["--tolerance", "0"], "--tolerance"),
     "certify": (["--certify", "-a", "expr:x*x"], "built-in"),
     "plot": (["--plot", "a.gif"], ".png"),

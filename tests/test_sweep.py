@@ -153,6 +153,26 @@ def test_every_field_counts_for_the_hash() -> None:
     assert replace(base, data="clusters:angle=0.10,groups=6").hash == replace(base, data="clusters").hash
 
 
+def test_a_budget_that_grows_with_n() -> None:
+    config = replace(SMALL, steps="2n^2", certify=False)
+    assert [config.budget(n) for n in (1, 7, 100)] == [2, 98, 20_000]
+    assert [replace(SMALL, steps=text).budget(16) for text in ("n", "500n", "0.3 n^1.5")] == [16, 8000, 20]
+    assert replace(SMALL, steps="2.0n^2.00") == replace(SMALL, steps="2n^2")
+    assert SMALL.budget(7) == SMALL.budget(70) == 1500
+    # What a fixed budget gives, trial by trial; in lanes, and one by one.
+    for other in (config, replace(config, algorithm="sgd")):
+        rows = run_trials(other, KEYS[::3])
+        for n in (8, 12):
+            keys = [key for key in KEYS[::3] if key.n == n]
+            assert run_trials(replace(other, steps=2 * n * n), keys) == [row for row in rows if row.n == n]
+        assert max(row.steps for row in rows) == 288 * (12 if other.algorithm == "sgd" else 1)
+    assert trials.cost(config, Key(12, 4, 0)) == trials.cost(replace(config, steps=288), Key(12, 4, 0))
+
+
+def test_configurations_of_older_stores_are_what_they_were() -> None:
+    assert Configuration(d=3, steps=10, certify=True).hash == "263cb9563190df0d"
+
+
 def test_impossible_is_what_the_theorem_says() -> None:
     assert SMALL.impossible(9, 2)
     assert not SMALL.impossible(8, 2)
@@ -173,6 +193,9 @@ BAD = {
     "theorem": ({"eta": "theorem", "algorithm": "sgd"}, "sgd"),
     "theorem B1": ({"eta": "theorem", "activation": "quadratic"}, "B1"),
     "steps": ({"steps": 0}, "steps"),
+    "steps word": ({"steps": "many"}, "as in 2n"),
+    "steps factor": ({"steps": "0n"}, "> 0"),
+    "steps power": ({"steps": "n^10"}, "<= 9"),
     "tolerance": ({"tolerance": 0}, "tolerance"),
     "certify": ({"certify": True, "activation": "expr:x*x"}, "built-in"),
     "clusters": ({"data": "clusters:group=3"}, "did you mean 'groups'"),

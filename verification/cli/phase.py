@@ -61,7 +61,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Drawn, or those of the data.",
 )
-@click.option("--steps", type=int, default=20_000, show_default=True, help="Budget; SGD: passes over the data.")
+@click.option("--steps", "steps_text", default="20000", show_default=True, metavar="STEPS", help="Budget: a number, "
+              "or 2n^2, which grows with n; SGD: passes over the data.")  # fmt: skip
 @click.option("--tolerance", type=float, default=1e-3, show_default=True, help="Relative residual that is a fit.")
 @click.option("--eta", default="auto", show_default=True, metavar="NUMBER", help="Step size; auto: 1/||J(W_0)||^2; "
               "theorem: 1/(2 beta^2).")  # fmt: skip
@@ -87,7 +88,7 @@ def phase(
     algorithm: str,
     data: str,
     labels: str,
-    steps: int,
+    steps_text: str,
     tolerance: float,
     eta: str,
     certify: bool,
@@ -134,8 +135,8 @@ def phase(
         if scheduler is not None:
             raise InputError("--workers", workers, "either --workers or --scheduler")
     plan = _plan(
-        d=d, activation=name, data=data, labels=labels, algorithm=algorithm, eta=_step_size(eta), steps=steps,
-        tolerance=tolerance, certify=certify, polish=polish, seed=seed,
+        d=d, activation=name, data=data, labels=labels, algorithm=algorithm, eta=_step_size(eta),
+        steps=_steps(steps_text), tolerance=tolerance, certify=certify, polish=polish, seed=seed,
         grid=(n_text, k_text), trials=trials, most=most, alpha=alpha, below=below,
     )  # fmt: skip
     from verification.store import Store
@@ -191,6 +192,13 @@ def _step_size(text: str) -> Any:
         return float(text)
     except ValueError:
         raise InputError("--eta", repr(text), "auto, theorem or a positive number") from None
+
+
+def _steps(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text  # the configuration knows what grows with n
 
 
 def _plan(*, grid: tuple[str, str], trials: int, most: int | None, alpha: float, below: bool, **values: Any) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property, lru_cache
 from typing import Any
@@ -29,6 +30,9 @@ _POWER_STEPS = 30
 #: Bits of a step size that is not given: the last bits of a matrix product, which may differ between processors, do
 #: not reach it.
 _STEP_BITS = 12
+#: A budget that grows with n: a factor and a power of n.
+_GROWING = re.compile(r"(\d+(?:\.\d+)?)?n(?:\^(\d+(?:\.\d+)?))?")
+_MOST_POWER = 9
 #: Labels that have a density, as `phase-transition-lower` asks.
 _DENSE = ("normal",)
 
@@ -63,8 +67,9 @@ class Configuration:
     algorithm : "gd" or "sgd"
     eta : float, "auto" or "theorem"
         "auto": ``1/||J(W_0)||^2``, for SGD ``1/max ||J_i(W_0)||^2``; "theorem" (GD): ``1/(2 beta^2)``.
-    steps : int
-        Budget: steps of GD, passes of SGD over the data (n steps each).
+    steps : int or str
+        Budget: steps of GD, passes of SGD over the data (n steps each). "2n^2" or "500n" grow with n, as the condition
+        number of ``J J^T`` does at fixed d.
     tolerance : float in (0, 1)
         Fitted means ``||r_t|| <= tolerance ||r_0||`` within the budget.
     certify : bool
@@ -87,7 +92,7 @@ class Configuration:
     labels: str = "normal"
     algorithm: str = "gd"
     eta: float | str = "auto"
-    steps: int = 20_000
+    steps: int | str = 20_000
     tolerance: float = 1e-3
     certify: bool = False
     polish: int = 10
@@ -98,7 +103,12 @@ class Configuration:
         check_int("d", self.d, minimum=1)
         check_choice("labels", self.labels, ("normal", "signs", "own"))
         check_choice("algorithm", self.algorithm, ("gd", "sgd"))
-        check_int("steps", self.steps, minimum=1)
+        if isinstance(self.steps, str):
+            factor, power = _growing(self.steps)
+            text = f"{'' if factor == 1 else f'{factor:.12g}'}n{'' if power == 1 else f'^{power:.12g}'}"
+            object.__setattr__(self, "steps", text)
+        else:
+            check_int("steps", self.steps, minimum=1)
         check_real("tolerance", self.tolerance, above=0, below=1)
         check_int("polish", self.polish, minimum=0)
         check_seed("seed", self.seed)
@@ -165,6 +175,14 @@ class Configuration:
     @classmethod
     def names(cls) -> tuple[str, ...]:
         return tuple(f.name for f in fields(cls))
+
+    def budget(self, n: int) -> int:
+        """The steps (SGD: passes) that a trial of this size may make."""
+        if isinstance(self.steps, int):
+            return self.steps
+        factor, power = _growing(self.steps)
+        # rounded: the last bit of a power may depend on the machine
+        return max(1, math.ceil(round(factor * math.pow(n, power), 6)))
 
     def impossible(self, n: int, k: int) -> bool:
         """Whether `phase-transition-lower` says that almost no labels can be interpolated: k d < n and y has a density.
@@ -235,6 +253,16 @@ class Configuration:
             return 1.0  # J(W_0) = 0, as with dead units only: no step moves anything
         mantissa, exponent = math.frexp(1 / curvature)
         return math.ldexp(math.floor(mantissa * 2**_STEP_BITS) / 2**_STEP_BITS, exponent)
+
+
+@lru_cache(maxsize=64)
+def _growing(text: str) -> tuple[float, float]:
+    """(2, 2) of "2n^2"."""
+    found = _GROWING.fullmatch(text.replace(" ", ""))
+    if found is None:
+        raise InputError("steps", repr(text), "a number, or one that grows with n, as in 2n^2 or 500n")
+    factor, power = (float(part) if part else 1.0 for part in found.groups())
+    return check_real("steps", factor, above=0), check_real("steps", power, above=0, at_most=_MOST_POWER)
 
 
 def _norm_squared(D: Floats, X: Floats) -> float:

@@ -85,7 +85,7 @@ class Row:
 
 def cost(config: Configuration, key: Key) -> float:
     """Work of a trial that uses its whole budget, in multiplications."""
-    return 4.0 * key.n * key.k * (config.d + 20) * config.steps
+    return 4.0 * key.n * key.k * (config.d + 20) * config.budget(key.n)
 
 
 def bundles(keys: Iterable[Key]) -> Iterator[tuple[Key, ...]]:
@@ -133,15 +133,16 @@ def run_trials(config: Configuration, keys: Sequence[Key]) -> list[Row]:
     small = [key for key in keys if _in_lanes(config, key)]
     for bundle in bundles(small):  # one bundle at a time: it keeps one core busy, and its memory is bounded
         problems = [config.problem(*key) for key in bundle]
+        budget = config.budget(bundle[0].n)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             batch = train_many(
                 [p.net for p in problems],
                 [p.X for p in problems],
                 [p.y for p in problems],
                 eta=[p.eta for p in problems],
-                steps=config.steps,
+                steps=budget,
                 tolerance=config.tolerance,
-                every=config.steps,
+                every=budget,
             )
         for i, (key, p) in enumerate(zip(bundle, problems, strict=True)):
             relative = float(batch.relative_residuals[i])
@@ -161,6 +162,7 @@ def _in_lanes(config: Configuration, key: Key) -> bool:
 def _alone(config: Configuration, key: Key) -> Row:
     p = config.problem(*key)
     stochastic = config.algorithm == "sgd"
+    budget = config.budget(key.n)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         run = train(
             p.net,
@@ -168,10 +170,10 @@ def _alone(config: Configuration, key: Key) -> Row:
             p.y,
             algorithm="sgd" if stochastic else "gd",
             eta=p.eta,
-            steps=config.steps * (key.n if stochastic else 1),
+            steps=budget * (key.n if stochastic else 1),
             tolerance=config.tolerance,
             seed=p.seed,
-            every=key.n if stochastic else max(1, config.steps // 100),
+            every=key.n if stochastic else max(1, budget // 100),
         )
     return _row(config, key, p, run.end, run.status, run.step, float(run.relative_residual))
 
