@@ -21,9 +21,11 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 3
 autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
@@ -31,7 +33,7 @@ autodoc_typehints = "none"
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "api/*.md", "gallery/*"]
 html_theme = "pydata_sphinx_theme"
-html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
+html_theme_options = {"header_links_before_dropdown": 6, "show_prev_next": False, "navigation_with_keys": False}
 html_title = "jacspec"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
