@@ -18,25 +18,32 @@ __all__ = ["array_digest", "atomic", "npz_path"]
 def atomic(path: str, *, argument: str = "path", binary: bool = False) -> Iterator[Any]:
     """A text (UTF-8) or binary file that replaces `path` only when everything has been written.
 
+    A link stays one; what is no file, such as ``/dev/stdout`` or a pipe, is written to as it is.
+
     Raises
     ------
     InputError
         If the folder does not exist or cannot be written; it names `argument`.
     """
-    folder = os.path.dirname(os.path.abspath(path))
+    target, temporary = os.path.realpath(path), ""
     try:
-        descriptor, name = tempfile.mkstemp(dir=folder)
+        if os.path.exists(path) and not os.path.isfile(path):
+            descriptor = os.open(path, os.O_WRONLY)
+        else:
+            descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(target))
     except OSError as error:
         raise InputError(argument, repr(path), f"a file that can be written ({error.strerror})") from None
     try:
         with open(descriptor, "wb" if binary else "w", encoding=None if binary else "utf-8") as handle:
             yield handle
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # mkstemp's files are private; an ordinary one is wanted
-        os.replace(name, path)
+        if temporary:
+            mask = os.umask(0)
+            os.umask(mask)
+            os.chmod(temporary, 0o666 & ~mask)  # mkstemp's files are private; an ordinary one is wanted
+            os.replace(temporary, target)
     except BaseException:
-        os.unlink(name)
+        if temporary:
+            os.unlink(temporary)
         raise
 
 

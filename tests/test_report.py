@@ -331,7 +331,9 @@ def test_a_certificate_is_shown_and_checked_again(
     import verification.recheck as room
 
     monkeypatch.setattr(room, "recheck", lambda path: room.Finding(False, "h is not below 1"))
-    assert main(words) == 0
+    capsys.readouterr()
+    assert main(words) == 1
+    assert capsys.readouterr().err == f"jacspec: INVALID certificate: {path}\n"
     assert "INVALID: h is not below 1" in Page(out.read_text(encoding="utf-8")).text
     damaged = bytearray(path.read_bytes())
     damaged[len(damaged) // 2] ^= 4
@@ -382,8 +384,17 @@ def test_constants_are_those_of_their_command(tmp_path: Path, capsys: pytest.Cap
     assert sum(cell.startswith(("lambda", "sigma_min", "kappa", "relu", "tanh")) for cell in cells) >= 6
     for cell in cells:
         assert cell in page.text
-    assert main(["report", "--rows", "0:5", "--output", str(out)]) == 2
-    assert "--data" in capsys.readouterr().err
+    for option in (["--rows", "0:5"], ["--rigorous"], ["--digits", "5"], ["-a", "relu"]):
+        assert main(["report", *option, "--output", str(out)]) == 2
+        assert "--data" in capsys.readouterr().err
+    words += ["--rigorous", "--digits", "5"]
+    assert main(["constants", *words, "--quiet", "--no-color"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert main(["report", "--data", *words, "--output", str(out), "--quiet"]) == 0
+    page = whole(out.read_text(encoding="utf-8"))
+    assert any(line.startswith("  mu_2 = ") for line in lines)
+    for line in lines[lines.index("relu: mu_r to 5 digits") :]:
+        assert line.strip() in page.text
 
 
 def test_without_anything_stored_there_is_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

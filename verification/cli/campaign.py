@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import check_output, console, output_options, progress_bar, write_json
+from .common import Written, command, console, output_options, progress_bar, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from verification.campaign import Block
 
 
-@click.command(epilog="Example:  jacspec campaign --cases 20000 --log campaign.jsonl")
+@command(epilog="Example:  jacspec campaign --cases 20000 --log campaign.jsonl")
 @click.option("--cases", type=int, default=1_000_000, show_default=True, help="At least so many, in whole blocks.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes.")
-@click.option("--log", metavar="FILE", type=click.Path(dir_okay=False), help="Blocks done; run again to resume.")
+@click.option("--log", metavar="FILE", type=Written(), help="Blocks done; run again to resume.")
 @output_options
 def campaign(
     cases: int,
@@ -43,8 +43,6 @@ def campaign(
     from verification.campaign import CASES, Log, plan
     from verification.campaign import campaign as run
 
-    check_output(output)
-    check_output(log, "--log")
     check_seed("--seed", seed)
     check_int("--cases", cases, minimum=1, maximum=10**12)
     check_int("--jobs", jobs, minimum=1, maximum=1024)

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import completion
-from .common import check_output, console, data_options, output_options, stages, write_json
+from .common import (
+    Files,
+    Reading,
+    Written,
+    activation_option,
+    command,
+    console,
+    data_options,
+    output_options,
+    stages,
+    write_json,
+)
 from .text import radius, rounded_up, shown
 
 if TYPE_CHECKING:
@@ -24,7 +35,7 @@ if TYPE_CHECKING:
 _METHODS = ("auto", "kantorovich", "newton", "relu")
 
 
-@click.command(
+@command(
     epilog="Example:  jacspec certify run.npz --polish 5\n\nExample:  jacspec certify net.safetensors -a softplus "
     "--data X.npy --labels y.npy"
 )
@@ -36,28 +47,18 @@ _METHODS = ("auto", "kantorovich", "newton", "relu")
     help="FILE is a network (.safetensors): the data that it was to fit.",
 )
 @data_options
-@click.option(
-    "-a",
-    "--activation",
-    "name",
-    metavar="NAME",
-    shell_complete=completion.activations,
-    help="Of a network that does not say it.",
-)
+@activation_option("Of a network that does not say it.")
 @click.option("--check", is_flag=True, help="FILE is a certificate: prove it again, in ball arithmetic.")
 @click.option("--initial", is_flag=True, help="Certify the weights at the start of the run, not at its end.")
 @click.option("--method", type=click.Choice(_METHODS), default="auto", show_default=True, help="Which theorem to use.")
 @click.option("--eta", default="auto", show_default=True, metavar="NUMBER", help="Step size; auto: the best proved.")
 @click.option("--polish", type=int, default=0, show_default=True, help="Gauss-Newton steps that may be made.")
-@click.option("--save", type=click.Path(dir_okay=False), metavar="FILE.npz", help="Keep the certificate.")
+@click.option("--save", type=Written("npz"), metavar="FILE.npz", help="Keep the certificate.")
 @output_options
 def certify(
     file: str,
     data: str | None,
-    normalize: bool,
-    rows: str | None,
-    labels: str | None,
-    drop_repeated: bool,
+    reading: Reading,
     name: str | None,
     check: bool,
     initial: bool,
@@ -83,26 +84,16 @@ def certify(
     from jacspec import InputError
     from jacspec._checks import check_int
 
-    check_output(output)
-    check_output(save, "--save")
-    if save is not None and not save.endswith(".npz"):
-        raise InputError("--save", repr(save), "a file name that ends in .npz")
     check_int("--polish", polish, minimum=0, maximum=1000)
     if not os.path.isfile(file):
         raise InputError("FILE", repr(file), "a file that exists")
     # A network comes with its data; a run and a certificate bring their own.
     foreign = file.endswith(".safetensors")
-    own = {
-        "--data": data,
-        "--labels": labels,
-        "--activation": name,
-        "--rows": rows,
-        "--normalize": normalize,
-        "--drop-repeated": drop_repeated,
-    }
-    given = [option for option, value in own.items() if value]
+    own = [("--data", data), *reading.given(), ("--activation", name)]
+    given = [(option, value) for option, value in own if value]
     if given and not foreign:
-        raise InputError(given[0], repr(own[given[0]]), "a network in FILE (.safetensors); a run has data of its own")
+        option, value = given[0]
+        raise InputError(option, repr(value), "a network in FILE (.safetensors); a run has data of its own")
     if check:
         if initial or save is not None or polish or method != "auto" or eta != "auto":
             raise InputError("--check", "further options", "a certificate's file and nothing else to do with it")
@@ -112,21 +103,22 @@ def certify(
             raise InputError("--data", "none", "the data that the network was to fit, as FILE holds none")
         if initial:
             raise InputError("--initial", repr(file), "a run: a network has one set of weights")
-        source = partial(_network, file, name, data, normalize, rows, labels, drop_repeated)
+        source = partial(_network, file, name, data, reading)
     else:
         source = partial(_run, file, initial)
     found = _certify(source, method, eta, polish, quiet or as_json)
-    if save is not None and found.certified:
-        found.save(save)
+    files = Files()
+    if found.certified:
+        files.write(save, "--save", "Saved to", found.save)
     if as_json:
         write_json({"seed": seed, **found.to_json()}, output)
     else:
         with console(output, no_color) as out:
-            _print(out, found)
-            if save is not None and found.certified:
-                out.print(f"Saved to {save}.", markup=False, soft_wrap=True)
+            print_certificate(out, found)
+            files.print(out)
             if not quiet:
                 out.print(_next(found, save), markup=False)
+    files.settle()
     return 0 if found.certified else 5
 
 
@@ -157,16 +149,8 @@ def _run(file: str, initial: bool) -> _Problem:
     return _Problem(run.end, run.X, run.y, f"end of the run (step {run.step})")
 
 
-def _network(
-    file: str,
-    name: str | None,
-    data: str,
-    normalize: bool,
-    rows: str | None,
-    labels: str | None,
-    drop_repeated: bool,
-) -> _Problem:
-    from jacspec import InputError, load, pretrained
+def _network(file: str, name: str | None, data: str, reading: Reading) -> _Problem:
+    from jacspec import InputError, pretrained
 
     try:
         read = pretrained(file, name)
@@ -174,10 +158,10 @@ def _network(
         known = {"source": "FILE", "activation": "--activation"}
         raise InputError(known.get(error.argument, f"FILE, {error.argument}"), error.shown, error.expected) from None
     # A certificate does not need unit rows: they are taken as the network saw them, unless they are to be normalised.
-    loaded = load(data, normalize=True, rows=rows, labels=labels, drop_repeated=drop_repeated)
+    loaded = reading.load(data, normalize=True)
     if loaded.y is None:
         raise InputError("--labels", "none", "the labels that the network was to fit: a file, or signs:seed=0")
-    X = loaded.X if normalize else loaded.raw
+    X = loaded.X if reading.normalize else loaded.raw
     if X.shape[1] != read.W.shape[1]:
         raise InputError("--data", f"rows of {X.shape[1]} entries", f"{read.W.shape[1]}, as the network has inputs")
     net, X, y = read.problem(X, loaded.y)
@@ -206,7 +190,7 @@ def _certify(source: Callable[[], _Problem], method: Any, eta: str, polish: int,
         return found
 
 
-def _print(out: Console, c: Certificate) -> None:
+def print_certificate(out: Console, c: Certificate) -> None:
     from .tables import plain
 
     n, d = c.X.shape
@@ -283,11 +267,11 @@ def _check(file: str, as_json: bool, quiet: bool, output: str | None, no_color: 
         write_json(_document(finding), output)
     else:
         with console(output, no_color) as out:
-            _print_finding(out, finding, f", {finding.seconds:.2f} s")
+            print_finding(out, finding, f", {finding.seconds:.2f} s")
     return 0 if finding.valid else 1
 
 
-def _print_finding(out: Console, finding: Finding, time: str = "") -> None:
+def print_finding(out: Console, finding: Finding, time: str = "") -> None:
     """The verdict of the check, what it proved, and in how many bits."""
     word = "[bold green]VALID[/bold green]" if finding.valid else "[bold red]INVALID[/bold red]"
     out.print(f"{word}: ", end="")

@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jacspec._files import atomic
-
 from . import completion
-from .common import check_output, console, data_options, output_options, progress_bar, write_json
+from .common import (
+    Files,
+    Reading,
+    Written,
+    command,
+    console,
+    data_options,
+    figure_option,
+    output_options,
+    progress_bar,
+    put,
+    write_json,
+)
 from .text import number
 
 if TYPE_CHECKING:
@@ -80,7 +90,7 @@ def _all_references(names: Iterable[str]) -> list[str]:
 # -- claims ---------------------------------------------------------------------------------------------------------
 
 
-@click.command(epilog="Example:  jacspec claims jacobian-lipschitz")
+@command(epilog="Example:  jacspec claims jacobian-lipschitz")
 @click.argument("slug", required=False, shell_complete=completion.claims)
 @output_options
 def claims(slug: str | None, as_json: bool, no_color: bool, quiet: bool, output: str | None, seed: int) -> None:
@@ -88,7 +98,6 @@ def claims(slug: str | None, as_json: bool, no_color: bool, quiet: bool, output:
     from verification.claims import claims as all_claims
     from verification.claims import load
 
-    check_output(output)
     reference = _known(slug) if slug else None
     chosen = [load(reference)] if reference else list(all_claims().values())
     if as_json:
@@ -152,7 +161,7 @@ def _print_claim(out: Console, c: Claim) -> None:
 # -- verify ---------------------------------------------------------------------------------------------------------
 
 
-@click.command(epilog="Example:  jacspec verify jacobian-lipschitz --data sphere:n=50,d=20")
+@command(epilog="Example:  jacspec verify jacobian-lipschitz --data sphere:n=50,d=20")
 @click.argument("slugs", nargs=-1, shell_complete=completion.claims, metavar="[SLUG | FILE.py]...")
 @click.option(
     "--data",
@@ -172,22 +181,14 @@ def _print_claim(out: Console, c: Claim) -> None:
 @click.option("--instance", metavar="SPEC", help="One instance of one claim, as a violation prints it.")
 @click.option("--mutants", is_flag=True, help="Also try each claim's false neighbours, and hold it to its floor.")
 @click.option("--jobs", type=int, default=None, help="Worker processes; the same results with any number.")
-@click.option("--junitxml", type=click.Path(dir_okay=False), metavar="FILE", help="Also write a JUnit report.")
-@click.option("--html", type=click.Path(dir_okay=False), metavar="FILE", help="Also write a report for a browser.")
-@click.option(
-    "--plot",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Also draw the trends of asymptotic claims (.png or .svg).",
-)
+@click.option("--junitxml", type=Written(), metavar="FILE", help="Also write a JUnit report.")
+@click.option("--html", type=Written(), metavar="FILE", help="Also write a report for a browser.")
+@figure_option("Also draw the trends of asymptotic claims")
 @output_options
 def verify(
     slugs: tuple[str, ...],
     data: str | None,
-    normalize: bool,
-    rows: str | None,
-    labels: str | None,
-    drop_repeated: bool,
+    reading: Reading,
     examples: int,
     alpha: float,
     instance: str | None,
@@ -214,9 +215,7 @@ def verify(
     from jacspec._checks import check_int, check_real, check_seed
     from verification.claims import load as load_claim
 
-    check_output(output)
-    check_output(junitxml, "--junitxml")
-    check_output(html, "--html")
+    reading.need(data)
     wanted = _all_references(slugs)
     check_int("--examples", examples, minimum=1, maximum=10_000_000)
     check_real("--alpha", alpha, above=0, below=1)
@@ -235,14 +234,13 @@ def verify(
             raise InputError("--mutants", "it with --instance", "one or the other: power shows on many instances")
         return _one_instance(wanted[0], instance, as_json=as_json, output=output, no_color=no_color)
 
+    from verification.report import render
     from verification.verify import Options, versions
     from verification.verify import verify as run
 
-    loaded = None
-    if data is not None:
-        from jacspec.data import load
+    from .trends import draw
 
-        loaded = load(data, normalize=normalize, rows=rows, labels=labels, drop_repeated=drop_repeated)
+    loaded = None if data is None else reading.load(data)
     X = None if loaded is None else loaded.X
     options = Options(examples=examples, alpha=alpha, seed=seed, X=X, mutants=mutants)
     # Before the run: a file that is edited meanwhile must not cost its results.
@@ -258,13 +256,6 @@ def verify(
             interrupted = True  # what is finished is still shown
         except Exception as error:
             broken = error  # likewise
-    if junitxml is not None:
-        with atomic(junitxml, argument="--junitxml") as handle:
-            handle.write(_junit(reports))
-    if plot is not None and any(v.trend for report in reports for v in report.variants):
-        from .trends import draw
-
-        draw(plot, reports, seed)
     if broken is not None and not reports:
         raise broken
     document = {
@@ -282,15 +273,11 @@ def verify(
         "versions": versions(),
         "statements": {report.id: told[report.id] for report in reports},
     }
-    unwritten: Exception | None = None
-    if html is not None:
-        from verification.report import render
-
-        try:
-            with atomic(html, argument="--html") as handle:
-                handle.write(render(document))
-        except (InputError, OSError) as error:  # nothing of the run is lost: it is shown first
-            unwritten = InputError("--html", repr(html), f"a file that can be written ({error})")
+    files = Files()
+    files.write(junitxml, "--junitxml", "Test cases in", lambda path: put(path, "--junitxml", _junit(reports)))
+    if any(v.trend for report in reports for v in report.variants):
+        files.write(plot, "--plot", "Drawn in", lambda path: draw(path, reports, seed))
+    files.write(html, "--html", "Report in", lambda path: put(path, "--html", render(document)))
     if as_json:
         write_json(document, output)
     else:
@@ -298,16 +285,12 @@ def verify(
             _print_reports(out, reports, seed, points=bool(slugs) and not quiet)
             if mutants:
                 _explain_mutants(out, reports, data)
-            if plot is not None and any(v.trend for report in reports for v in report.variants):
-                out.print(f"Drawn to {plot}.", markup=False, soft_wrap=True)
-            if html is not None and unwritten is None:
-                out.print(f"Report in {html}.", markup=False, soft_wrap=True)
+            files.print(out)
             if not quiet and not interrupted:
                 out.print(_next(reports, plot), markup=False)
     if broken is not None:
         raise broken
-    if unwritten is not None:
-        raise unwritten
+    files.settle()
     if interrupted:
         click.echo(f"jacspec: interrupted after {len(reports)} of {len(wanted)} claims", err=True)
         return 130

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import asdict, dataclass, fields
+from functools import partial, wraps
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -20,7 +24,140 @@ from . import completion
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from jacspec.data import Dataset
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+# -- files that are written -----------------------------------------------------------------------------------------
+
+
+class Written(click.Path):
+    """The type of every option that names a file to be written.
+
+    Parameters
+    ----------
+    *endings : str
+        What its name must end in, without the dot; any name will do without them.
+    """
+
+    def __init__(self, *endings: str) -> None:
+        super().__init__(dir_okay=False)
+        self.endings = endings
+
+    def check(self, option: str, path: str) -> None:
+        """Refuse a file that cannot be written."""
+        endings = tuple(f".{end}" for end in self.endings)
+        if endings and not path.endswith(endings):
+            raise InputError(option, repr(path), f"a file that ends in {' or '.join(endings)}")
+        check_output(path, option)
+        if path.endswith(".parquet") and find_spec("pyarrow") is None:
+            raise InputError(option, repr(path), "pyarrow: pip install 'jacspec[parquet]'")
+
+
+class Figure(Written):
+    """The type of an option that names a figure."""
+
+    def check(self, option: str, path: str) -> None:
+        """Refuse a file that cannot be written, or of a format that cannot be drawn."""
+        from verification.plots.style import need_format
+
+        need_format(path, option)
+        super().check(option, path)
+
+
+def check_output(path: str, option: str = "--output") -> None:
+    """Refuse a file that cannot be written."""
+    target = os.path.realpath(path)
+    # A terminal, a pipe or /dev/null is written to; a file, and where none is, is replaced in its folder.
+    is_device = os.path.exists(path) and not os.path.isfile(path)
+    folder = os.path.dirname(target)
+    possible = os.access(path, os.W_OK) if is_device else os.path.isdir(folder) and os.access(folder, os.W_OK)
+    if os.path.isdir(path) or not possible:
+        raise InputError(option, repr(path), "a file in a folder that exists and can be written")
+
+
+class Command(click.Command):
+    """A command that does no work before it is sure that what it finds can be written, and overwrites nothing else."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Check every option of type `Written`, then run."""
+        given = [(p, text) for p in self.params for text in _texts(ctx.params.get(p.name or ""))]
+        read = [(p, text.partition("::")[0]) for p, text in given if not isinstance(p.type, Written)]
+        taken = {os.path.realpath(path): f"{_shown(p)}, which is read" for p, path in read if os.path.isfile(path)}
+        for parameter, path in given:
+            if isinstance(parameter.type, Written):
+                parameter.type.check(_shown(parameter), path)
+                target = os.path.realpath(path)
+                if target in taken:
+                    raise InputError(_shown(parameter), repr(path), f"another file than that of {taken[target]}")
+                if os.path.isfile(target) or not os.path.exists(target):
+                    taken[target] = _shown(parameter)
+        return super().invoke(ctx)
+
+
+#: Makes a `Command`: the decorator of every command.
+command = partial(click.command, cls=Command)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for part in value:
+            yield from _texts(part)
+
+
+def _shown(parameter: click.Parameter) -> str:
+    return parameter.opts[-1] if isinstance(parameter, click.Option) else (parameter.name or "").upper()
+
+
+class Files:
+    """What is written beside the results: where that fails after the work is done, the results are shown first."""
+
+    def __init__(self) -> None:
+        self._done: list[str] = []
+        self._failed: InputError | None = None
+
+    def say(self, path: str | None, done: str) -> None:
+        """`done` is said of a file that is there already, if one was wanted."""
+        if path is not None:
+            self._done.append(f"{done} {path}.")
+
+    def write(self, path: str | None, option: str, done: str, write: Callable[[str], None]) -> None:
+        """Have a file written, if one is wanted; `done` is what is said of it, as in "Saved to run.npz."."""
+        if path is None:
+            return
+        try:
+            write(path)
+        except (InputError, OSError) as error:
+            self._failed = self._failed or _unwritten(option, path, error)
+        else:
+            self.say(path, done)
+
+    def print(self, out: Console) -> None:
+        """A line for each file."""
+        for line in self._done:
+            out.print(line, markup=False, soft_wrap=True)
+
+    def settle(self) -> None:
+        """Raise what kept a file from being written, now that all else is said."""
+        if self._failed is not None:
+            raise self._failed
+
+
+def _unwritten(option: str, path: str, error: Exception) -> InputError:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return InputError(option, repr(path), f"a file that can be written ({why})")
+
+
+def put(path: str, option: str, content: str | bytes) -> None:
+    """Write a file that appears whole or not at all."""
+    with atomic(path, argument=option, binary=isinstance(content, bytes)) as handle:
+        handle.write(content)
+
+
+# -- options --------------------------------------------------------------------------------------------------------
 
 
 def output_options(command: F) -> F:
@@ -30,9 +167,7 @@ def output_options(command: F) -> F:
             click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random."),
             click.option("--json", "as_json", is_flag=True, help="JSON, and nothing else, on standard output."),
             click.option("-q", "--quiet", is_flag=True, help="No progress and no hints."),
-            click.option(
-                "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to FILE instead."
-            ),
+            click.option("-o", "--output", type=Written(), metavar="FILE", help="Write to FILE instead."),
             click.option("--no-color", is_flag=True, help="Plain text."),
         ]
     ):
@@ -40,8 +175,50 @@ def output_options(command: F) -> F:
     return command
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How DATA is read: what `data_options` were given."""
+
+    normalize: bool = False
+    rows: str | None = None
+    labels: str | None = None
+    drop_repeated: bool = False
+
+    def load(self, source: str, **instead: Any) -> Dataset:
+        """The data set; keywords take the place of what was given."""
+        from jacspec.data import load
+
+        return load(source, **{**asdict(self), **instead})
+
+    def given(self) -> list[tuple[str, Any]]:
+        """Options, in the words of the command line, and their values."""
+        return [(f"--{name.replace('_', '-')}", value) for name, value in asdict(self).items() if value]
+
+    def need(self, data: str | None, *others: tuple[str, Any]) -> None:
+        """Refuse what says how data is read, where there is none; `others` likewise."""
+        for option, value in (*self.given(), *others):
+            if value and data is None:
+                raise InputError(option, "no --data", "--data DATA, which it is about")
+
+    def same(self, data: str, names: Iterable[str]) -> str:
+        """The words that give another command the same data and activations."""
+        words = [data]
+        for option, value in self.given():
+            words += [option] if value is True else [option, value]
+        for name in names:
+            words += ["-a", name]
+        return shlex.join(words)
+
+
 def data_options(command: F) -> F:
-    """--normalize, --rows, --labels, --drop-repeated."""
+    """--normalize, --rows, --labels, --drop-repeated; the command takes them as one argument, `reading`."""
+
+    @wraps(command)
+    def gathered(**options: Any) -> Any:
+        reading = Reading(**{part.name: options.pop(part.name) for part in fields(Reading)})
+        return command(reading=reading, **options)
+
+    found: Any = gathered
     for option in reversed(
         [
             click.option("--normalize", is_flag=True, help="Divide each row by its norm."),
@@ -55,8 +232,20 @@ def data_options(command: F) -> F:
             click.option("--drop-repeated", is_flag=True, help="Keep one of each set of rows equal up to scale."),
         ]
     ):
-        command = option(command)
-    return command
+        found = option(found)
+    return cast(F, found)
+
+
+def figure_option(help: str) -> Callable[[F], F]:
+    """--plot."""
+    return click.option("--plot", type=Figure(), metavar="FILE", help=f"{help} (.png or .svg).")
+
+
+def activation_option(help: str, **more: Any) -> Callable[[F], F]:
+    """-a, --activation, with completion; `multiple=True` for `names`, else it is `name`."""
+    parameter = "names" if more.get("multiple") else "name"
+    more |= {"metavar": "NAME", "shell_complete": completion.activations}
+    return click.option("-a", "--activation", parameter, help=help, **more)
 
 
 @contextmanager
@@ -73,27 +262,27 @@ def console(output: str | None, no_color: bool) -> Iterator[Console]:
         made.width = 100 if piped else max(80, made.width)
         yield made
         return
-    with atomic(output, argument="--output") as handle:
-        yield Console(file=handle, no_color=True, highlight=False, width=100)
-
-
-def check_output(path: str | None, option: str = "--output") -> None:
-    """Refuse an output file that cannot be written before any work is done."""
-    if path is None:
-        return
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK) or os.path.isdir(path):
-        raise InputError(option, repr(path), "a file in a folder that exists and can be written")
+    held = io.StringIO()
+    yield Console(file=held, no_color=True, highlight=False, width=100)
+    _write_output(output, held.getvalue())
 
 
 def write_json(document: dict[str, Any], output: str | None) -> None:
     """One JSON document; infinities are strings already, and NaN never happens."""
-    text = json.dumps(document, indent=2, allow_nan=False)
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
     if output is None:
-        click.echo(text)
+        click.echo(text, nl=False)
     else:
-        with atomic(output, argument="--output") as handle:
-            handle.write(text + "\n")
+        _write_output(output, text)
+
+
+def _write_output(path: str, text: str) -> None:
+    """To the file or, where that fails, to standard output: what took hours is not lost to a full disk."""
+    try:
+        put(path, "--output", text)
+    except (InputError, OSError) as error:
+        click.echo(text, nl=False)
+        raise _unwritten("--output", path, error) from None
 
 
 @contextmanager
@@ -124,14 +313,3 @@ def progress_bar(total: int, quiet: bool) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=total)
         yield lambda done: progress.update(task, advance=1, description=done)
-
-
-def same_data(data: str, options: dict[str, Any]) -> str:
-    """The words that give another command the same data and activations."""
-    words = [data]
-    words += ["--normalize"] * options["normalize"] + ["--drop-repeated"] * options["drop_repeated"]
-    for flag in ("rows", "labels"):
-        words += [f"--{flag}", options[flag]] if options[flag] else []
-    for name in options["names"]:
-        words += ["-a", name]
-    return shlex.join(words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -10,7 +10,16 @@ import click
 from jacspec.widths import Options
 
 from . import completion
-from .common import check_output, console, data_options, output_options, same_data, stages, write_json
+from .common import (
+    Reading,
+    activation_option,
+    command,
+    console,
+    data_options,
+    output_options,
+    stages,
+    write_json,
+)
 from .tables import table
 from .text import count, number, radius, rounded_up, shown
 
@@ -21,18 +30,16 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Coefficients mu_r that are reported unless told otherwise.
+HERMITE = 10
+
 
 def _theorem_options(command: F) -> F:
     for option in reversed(
         [
-            click.option(
-                "-a",
-                "--activation",
-                "names",
+            activation_option(
+                "Repeatable (default softplus, tanh, relu); also leaky_relu:slope=0.2 and expr:x*tanh(x).",
                 multiple=True,
-                metavar="NAME",
-                shell_complete=completion.activations,
-                help="Repeatable (default softplus, tanh, relu); also leaky_relu:slope=0.2 and expr:x*tanh(x).",
             ),
             click.option(
                 "--delta", type=float, default=1.0, show_default=True, help="Misfit slack, paper and explicit."
@@ -56,12 +63,12 @@ def _theorem_options(command: F) -> F:
     return command
 
 
-def _compute(data: str, seed: int, quiet: bool, as_json: bool, hermite: int = 10, **o: Any) -> Constants:
-    check_output(o["output"])
+def _compute(
+    data: str, reading: Reading, seed: int, quiet: bool, as_json: bool, hermite: int = HERMITE, **o: Any
+) -> Constants:
     with stages(quiet or as_json) as say:
         from jacspec.activations import activation
         from jacspec.constants import DEFAULT_ACTIVATIONS, check_options, data_constants
-        from jacspec.data import load
 
         options = check_options(
             Options(
@@ -74,9 +81,7 @@ def _compute(data: str, seed: int, quiet: bool, as_json: bool, hermite: int = 10
         )
         functions = [activation(name) for name in o["names"] or DEFAULT_ACTIVATIONS]
         say("reading data")
-        dataset = load(
-            data, normalize=o["normalize"], rows=o["rows"], labels=o["labels"], drop_repeated=o["drop_repeated"]
-        )
+        dataset = reading.load(data)
         return data_constants(
             dataset, functions, options=options, hermite_count=hermite, seed=seed, rigorous=o["rigorous"], progress=say
         )
@@ -98,55 +103,70 @@ def _data_lines(report: Constants) -> list[str]:
 # -- constants ------------------------------------------------------------------------------------------------------
 
 
-@click.command(epilog="Example:  jacspec constants sklearn:digits --normalize -a softplus -a tanh")
+@command(epilog="Example:  jacspec constants sklearn:digits --normalize -a softplus -a tanh")
 @click.argument("data", shell_complete=completion.data)
 @data_options
 @_theorem_options
-@click.option("--hermite", type=int, default=10, show_default=True, help="How many coefficients mu_r to report.")
+@click.option("--hermite", type=int, default=HERMITE, show_default=True, help="How many coefficients mu_r to report.")
 @click.option("--digits", type=int, default=None, help="Print mu_r with this many proved digits.")
 @output_options
-def constants(data: str, digits: int | None, as_json: bool, no_color: bool, quiet: bool, **options: Any) -> None:
+def constants(
+    data: str, reading: Reading, digits: int | None, as_json: bool, no_color: bool, quiet: bool, **options: Any
+) -> None:
     """Every constant of DATA and of each activation, with radii.
 
     DATA is a file (.npy, .npz::key, .csv, .mat::name, .mtx, .parquet,
     .safetensors::name) or a spec: sphere:n=50,d=20,seed=0, gaussian:...,
     clusters:n=60,d=10,groups=6,angle=0.1, sklearn:iris. Rows are samples.
     """
-    if digits is not None:
-        from jacspec._checks import check_int
-
-        digits = check_int("--digits", digits, minimum=1, maximum=1000)
-    report = _compute(data, quiet=quiet, as_json=as_json, **options)
+    check_digits(digits)
+    report = _compute(data, reading, quiet=quiet, as_json=as_json, **options)
     if as_json:
         document = report.to_json()
-        for name, a in report.activations.items():
-            if digits is not None and a.phi.builtin:
-                document["activations"][name]["hermite_digits"] = _digits(a.phi, options["hermite"], digits)
+        for name, found in hermite_digits(report, options["hermite"], digits).items():
+            document["activations"][name]["hermite_digits"] = found
         write_json(document, options["output"])
         return
     with console(options["output"], no_color) as out:
-        _print_constants(out, report)
-        for a in report.activations.values():
-            if digits is not None and a.phi.builtin:
-                out.print(f"\n[bold]{a.phi.name}[/bold]: mu_r to {digits} digits")
-                for r, text in enumerate(_digits(a.phi, options["hermite"], digits)):
-                    out.print(f"  mu_{r} = {text}")
+        print_constants(out, report)
+        print_digits(out, hermite_digits(report, options["hermite"], digits), digits)
         if not quiet:
             out.print(
-                f"\nNext: jacspec widths {same_data(data, options)}   (what each theorem asks)",
+                f"\nNext: jacspec widths {reading.same(data, options['names'])}   (what each theorem asks)",
                 markup=False,
                 soft_wrap=True,
             )
 
 
-def _digits(phi: Any, many: int, digits: int) -> list[str]:
+def check_digits(digits: int | None) -> None:
+    """Refuse a number of digits that nobody can mean."""
+    from jacspec._checks import check_int
+
+    if digits is not None:
+        check_int("--digits", digits, minimum=1, maximum=1000)
+
+
+def hermite_digits(report: Constants, many: int, digits: int | None) -> dict[str, list[str]]:
+    """Proved digits of mu_0, mu_1, ... of each built-in activation; nothing where none are asked for."""
     from jacspec.hermite import hermite_enclosures
 
-    balls = hermite_enclosures(phi, many, digits=digits + 3)
-    return ["0" if b.is_zero() else b.str(digits, radius=False) for b in balls]
+    found = {}
+    for name, a in report.activations.items():
+        if digits is not None and a.phi.builtin:
+            balls = hermite_enclosures(a.phi, many, digits=digits + 3)
+            found[name] = ["0" if b.is_zero() else b.str(digits, radius=False) for b in balls]
+    return found
 
 
-def _print_constants(out: Console, report: Constants) -> None:
+def print_digits(out: Console, found: Mapping[str, Sequence[str]], digits: int | None) -> None:
+    """What `hermite_digits` gives, a line for each coefficient."""
+    for name, texts in found.items():
+        out.print(f"\n[bold]{name}[/bold]: mu_r to {digits} digits")
+        for r, text in enumerate(texts):
+            out.print(f"  mu_{r} = {text}")
+
+
+def print_constants(out: Console, report: Constants) -> None:
     s = report.spectrum
     for line in _data_lines(report):
         out.print(line)
@@ -191,18 +211,18 @@ def _print_constants(out: Console, report: Constants) -> None:
 # -- widths ---------------------------------------------------------------------------------------------------------
 
 
-@click.command(epilog="Example:  jacspec widths sphere:n=50,d=20 -a softplus --eta-bar 1")
+@command(epilog="Example:  jacspec widths sphere:n=50,d=20 -a softplus --eta-bar 1")
 @click.argument("data", shell_complete=completion.data)
 @data_options
 @_theorem_options
 @output_options
-def widths(data: str, as_json: bool, no_color: bool, quiet: bool, **options: Any) -> None:
+def widths(data: str, reading: Reading, as_json: bool, no_color: bool, quiet: bool, **options: Any) -> None:
     """Which theorem asks for which width, step size and rate on DATA.
 
     Paper, explicit and sharp forms side by side, then other published
     theorems on the same data. DATA as for `jacspec constants`.
     """
-    report = _compute(data, quiet=quiet, as_json=as_json, **options)
+    report = _compute(data, reading, quiet=quiet, as_json=as_json, **options)
     if as_json:
         document = report.to_json()
         document["schema"] = "jacspec.widths/1"

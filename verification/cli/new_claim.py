@@ -8,16 +8,12 @@ from pathlib import Path
 
 import click
 
-from jacspec._files import atomic
-
-from .common import check_output
+from .common import Written, check_output, put
 
 
 @click.command(epilog="Example:  jacspec new-claim my-bound")
 @click.argument("name")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write to FILE instead of NAME.py."
-)
+@click.option("-o", "--output", type=Written(), metavar="FILE", help="Write to FILE instead of NAME.py.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.option("-q", "--quiet", is_flag=True, help="No hints.")
 def new_claim(name: str, output: str | None, force: bool, quiet: bool) -> None:
@@ -47,8 +43,7 @@ def new_claim(name: str, output: str | None, force: bool, quiet: bool) -> None:
             "NAME" if output is None else "--output", repr(output or name), f"no file {path} there, or --force"
         )
     template = (Path(claims.__file__).parent / "_template.py").read_text(encoding="utf-8")
-    with atomic(path, argument="--output") as handle:
-        handle.write(template.replace("my-bound", slug).replace("my_bound.py", path))
+    put(path, "--output", template.replace("my-bound", slug).replace("my_bound.py", path))
     click.echo(f"Wrote {path}.")
     if not quiet:
         import shlex

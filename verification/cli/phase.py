@@ -13,7 +13,18 @@ import click
 from jacspec._files import atomic
 
 from . import completion
-from .common import check_output, console, output_options, stages, write_json
+from .common import (
+    Files,
+    Written,
+    activation_option,
+    command,
+    console,
+    figure_option,
+    output_options,
+    put,
+    stages,
+    write_json,
+)
 from .text import count, number
 
 if TYPE_CHECKING:
@@ -25,7 +36,7 @@ if TYPE_CHECKING:
     from verification.sweep.theorems import Asked
 
 
-@click.command(epilog="Example:  jacspec phase --certify --store phase.db --plot phase.png")
+@command(epilog="Example:  jacspec phase --certify --store phase.db --plot phase.png")
 @click.option("--d", type=int, default=20, show_default=True, help="Dimension (of a file: its columns).")
 @click.option("--n", "n_text", default="20:300:20", show_default=True, metavar="SIZES", help="5,10 or 20:300:20 or "
               "20:2000:log9.")  # fmt: skip
@@ -33,16 +44,7 @@ if TYPE_CHECKING:
 @click.option("--trials", type=int, default=10, show_default=True, help="Of every cell.")
 @click.option("--most", type=int, metavar="M", help="Of a cell that is undecided (default: trials + 16).")
 @click.option("--alpha", type=float, default=0.05, show_default=True, help="Error level of each interval.")
-@click.option(
-    "-a",
-    "--activation",
-    "name",
-    default="softplus",
-    show_default=True,
-    metavar="NAME",
-    shell_complete=completion.activations,
-    help="As for `jacspec constants`.",
-)
+@activation_option("As for `jacspec constants`.", default="softplus", show_default=True)
 @click.option(
     "--algorithm", type=click.Choice(["gd", "sgd"]), default="gd", show_default=True, help="All rows a step, or one."
 )
@@ -69,13 +71,13 @@ if TYPE_CHECKING:
 @click.option("--certify", is_flag=True, help="Prove each fit: zero loss is attained near the end of the run.")
 @click.option("--polish", type=int, default=10, show_default=True, help="Gauss-Newton steps that a proof may need.")
 @click.option("--below", is_flag=True, help="Measure cells with k d < n too, which are impossible.")
-@click.option("--store", type=click.Path(dir_okay=False), metavar="FILE", help="Keep every trial in FILE.")
+@click.option("--store", type=Written(), metavar="FILE", help="Keep every trial in FILE.")
 @click.option("--resume", is_flag=True, help="Go on with a store that holds trials.")
 @click.option("--workers", type=int, metavar="N", help="Processes (default: one for each processor).")
 @click.option("--scheduler", metavar="ADDRESS", help="Run on a dask cluster, such as tcp://host:8786.")
 @click.option("--theorems/--no-theorems", default=True, help="Whether to compute the widths that theorems ask for.")
-@click.option("--plot", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the diagram (.png or .svg).")
-@click.option("--export", type=click.Path(dir_okay=False), metavar="FILE", help="Write all trials (.csv or .parquet).")
+@figure_option("Draw the diagram")
+@click.option("--export", type=Written("csv", "parquet"), metavar="FILE", help="Write all trials (.csv or .parquet).")
 @output_options
 def phase(
     d: int,
@@ -119,15 +121,6 @@ def phase(
     from jacspec import InputError
     from jacspec._checks import check_int
 
-    check_output(output)
-    for path, option in ((plot, "--plot"), (export, "--export"), (store, "--store")):
-        check_output(path, option)
-    if plot is not None:
-        from verification.plots.style import need_format
-
-        need_format(plot)
-    if export is not None and not export.endswith((".csv", ".parquet")):
-        raise InputError("--export", repr(export), "a file that ends in .csv or .parquet")
     if resume and store is None:
         raise InputError("--resume", "no --store", "--store FILE, the store to go on with")
     if workers is not None:
@@ -143,23 +136,22 @@ def phase(
     from verification.sweep.sweep import Progress
 
     silent = quiet or as_json
-    progress, engine_name, interrupted = Progress(), "", False
+    progress, engine_name, interrupted, files = Progress(), "", False, Files()
     with Store(store, plan.config, resume=resume) as kept:
         try:
             engine_name = _sweep(plan, kept, progress, workers, scheduler, silent)
         except KeyboardInterrupt:
             interrupted = True
         diagram, disagreements = _diagram(plan, kept), kept.disagreements
-        if export is not None:
-            _export(export, kept)
+        files.say(store, "Stored in")
+        files.write(export, "--export", "Exported in", lambda path: _export(path, kept))
     asked: tuple[Asked, ...] = ()
     if theorems and not interrupted and any(cell.trials for cell in diagram.cells):
         with stages(silent) as say:
             from verification.sweep.theorems import asked_widths
 
             asked = asked_widths(plan, say)
-    if plot is not None:
-        _draw(plot, diagram, asked)
+    files.write(plot, "--plot", "Drawn in", lambda path: _draw(path, diagram, asked))
     if as_json:
         write_json(_document(diagram, asked, progress, engine_name), output)
     else:
@@ -170,11 +162,10 @@ def phase(
                     f"[yellow]warning[/yellow]: {disagreements} trials came twice with other bits: two kinds of "
                     "processors are at work on this store"
                 )
-            for path, word in ((store, "Stored"), (export, "Exported"), (plot, "Drawn")):
-                if path is not None:
-                    out.print(f"{word} in {path}.", markup=False, soft_wrap=True)
+            files.print(out)
             if not quiet and not interrupted:
                 out.print(_next(plot, store, certify), markup=False)
+    files.settle()
     if interrupted:
         how = "--resume goes on with the store" if store is not None else "with --store nothing would be lost"
         click.echo(f"jacspec: interrupted after {progress.trials} trials; {how}", err=True)
@@ -296,9 +287,7 @@ def _draw(path: str, diagram: Diagram, asked: Sequence[Asked]) -> None:
     from verification.plots.phase import phase_figure
     from verification.plots.style import need_format
 
-    content = render(phase_figure(diagram, asked, _title(diagram)), need_format(path), dpi=200)
-    with atomic(path, argument="--plot", binary=True) as handle:
-        handle.write(content)
+    put(path, "--plot", render(phase_figure(diagram, asked, _title(diagram)), need_format(path), dpi=200))
 
 
 def _title(diagram: Diagram) -> str:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from jacspec._files import atomic
-
 from . import completion
-from .common import check_output, data_options, stages
+from .common import Reading, Written, activation_option, command, data_options, put, stages
+from .data import check_digits
 
 if TYPE_CHECKING:
     from verification.report import Section
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-@click.command(
+
+def _stored(name: str, parameter: str, metavar: str, help: str) -> Callable[[F], F]:
+    """An option that names what another command kept; it may be given several times."""
+    return click.option(name, parameter, type=click.Path(dir_okay=False), multiple=True, metavar=metavar, help=help)
+
+
+@command(
     epilog="Example:  jacspec report --verify verify.json --run run.npz\n\n"
     "Example:  jacspec report --run gd.npz --certificate certificate.npz"
 )
@@ -28,30 +34,9 @@ if TYPE_CHECKING:
     metavar="FILE.json",
     help="What `jacspec verify --json` wrote.",
 )
-@click.option(
-    "--run",
-    "runs",
-    type=click.Path(dir_okay=False),
-    multiple=True,
-    metavar="RUN.npz",
-    help="What `jacspec train --save` wrote; repeatable.",
-)
-@click.option(
-    "--certificate",
-    "certificates",
-    type=click.Path(dir_okay=False),
-    multiple=True,
-    metavar="FILE.npz",
-    help="What `jacspec certify --save` wrote, proved again; repeatable.",
-)
-@click.option(
-    "--phase",
-    "stores",
-    type=click.Path(dir_okay=False),
-    multiple=True,
-    metavar="STORE",
-    help="What `jacspec phase --store` kept; repeatable.",
-)
+@_stored("--run", "runs", "RUN.npz", "What `jacspec train --save` wrote; repeatable.")
+@_stored("--certificate", "certificates", "FILE.npz", "What `jacspec certify --save` wrote, proved again; repeatable.")
+@_stored("--phase", "stores", "STORE", "What `jacspec phase --store` kept; repeatable.")
 @click.option(
     "--data",
     metavar="DATA",
@@ -59,23 +44,11 @@ if TYPE_CHECKING:
     help="A table of its constants, as of `jacspec constants`.",
 )
 @data_options
+@activation_option("In that table; repeatable.", multiple=True)
+@click.option("--rigorous", is_flag=True, help="Prove every constant of that table.")
+@click.option("--digits", type=int, help="With mu_r to this many proved digits.")
 @click.option(
-    "-a",
-    "--activation",
-    "names",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=completion.activations,
-    help="In that table; repeatable.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False),
-    default="report.html",
-    show_default=True,
-    metavar="FILE",
-    help="Write to FILE.",
+    "-o", "--output", type=Written(), default="report.html", show_default=True, metavar="FILE", help="Write to FILE."
 )
 @click.option("-q", "--quiet", is_flag=True, help="No progress, and no line that says where it is.")
 def report(
@@ -85,13 +58,12 @@ def report(
     stores: tuple[str, ...],
     data: str | None,
     names: tuple[str, ...],
-    normalize: bool,
-    rows: str | None,
-    labels: str | None,
-    drop_repeated: bool,
+    reading: Reading,
+    rigorous: bool,
+    digits: int | None,
     output: str,
     quiet: bool,
-) -> None:
+) -> int:
     """One self-contained HTML file from what other commands stored.
 
     No claim is run and nothing is trained again: of a run of claims, the
@@ -99,15 +71,13 @@ def report(
     A run comes with its picture and its table, predicted against measured;
     a certificate is checked again, by other code, and the page says whether
     it is valid. A sweep comes with its phase diagram.
+    Exit code 0: the report is written; 1: it is, and a certificate in it is
+    not valid.
     """
     from jacspec import InputError
 
-    check_output(output)
-    given = {"--activation": names, "--normalize": normalize, "--rows": rows, "--labels": labels}
-    given["--drop-repeated"] = drop_repeated
-    for option, value in given.items():
-        if value and data is None:
-            raise InputError(option, "no --data", "--data DATA, whose constants it is about")
+    check_digits(digits)
+    reading.need(data, ("--activation", names), ("--rigorous", rigorous), ("--digits", digits))
     if stored is None and data is None and not (runs or certificates or stores):
         expected = "--verify, --data, --run, --certificate or --phase, with a file"
         raise InputError("report", "nothing to report on", expected)
@@ -117,21 +87,21 @@ def report(
         document = None if stored is None else _document(stored)
         from .stored import certificate_section, constants_section, phase_section, run_section
 
-        chosen: dict[str, Any] = {
-            "normalize": normalize,
-            "rows": rows,
-            "labels": labels,
-            "drop_repeated": drop_repeated,
-        }
-        sections = [] if data is None else [constants_section(data, names, say, **chosen)]
+        sections = []
+        if data is not None:
+            sections.append(constants_section(data, reading, names, say, rigorous=rigorous, digits=digits))
         sections += [run_section(path, say) for path in runs]
-        sections += [certificate_section(path, say) for path in certificates]
+        checked = [certificate_section(path, say) for path in certificates]
+        sections += [section for section, _ in checked]
         sections += [phase_section(path, say) for path in stores]
         content = render(None, sections) if stored is None else _rendered(stored, document, sections)
-    with atomic(output, argument="--output") as handle:
-        handle.write(content)
+    put(output, "--output", content)
     if not quiet:
         click.echo(f"Report in {output}.")
+    invalid = [path for path, (_, valid) in zip(certificates, checked, strict=True) if not valid]
+    for path in invalid:
+        click.echo(f"jacspec: INVALID certificate: {path}", err=True)
+    return 1 if invalid else 0
 
 
 _EXPECTED = "a file that `jacspec verify --json` wrote"

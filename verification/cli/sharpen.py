@@ -10,7 +10,7 @@ import click
 
 from . import completion
 from .claims import _STYLES, _known, _slack
-from .common import check_output, console, output_options, progress_bar, write_json
+from .common import Files, Written, command, console, output_options, progress_bar, write_json
 from .text import number
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _METHODS = ("extremal", "random", "l-bfgs", "cma")
 
 
-@click.command(epilog="Example:  jacspec sharpen jacobian-lipschitz --budget 10")
+@command(epilog="Example:  jacspec sharpen jacobian-lipschitz --budget 10")
 @click.argument("slug", shell_complete=completion.claims)
 @click.option("--budget", type=float, metavar="SECONDS", help="Seconds to search.  [default: 20]")
 @click.option("--evaluations", type=int, metavar="N", help="Stop after N evaluations instead: same seed, same result.")
 @click.option("--method", "methods", multiple=True, type=click.Choice(_METHODS), help="Only this one; repeatable.")
-@click.option("--save", metavar="FILE", type=click.Path(dir_okay=False), help="Also write a worst case as .npz.")
+@click.option("--save", metavar="FILE.npz", type=Written("npz"), help="Also write a worst case.")
 @click.option("--variant", metavar="NAME", help="Which variant's worst case --save writes.")
 @click.option("--witness", metavar="FILE", type=click.Path(dir_okay=False), help="Judge a saved worst case again.")
 @output_options
@@ -56,8 +56,6 @@ def sharpen(
     from jacspec._checks import check_int, check_real, check_seed
     from verification.claims import load
 
-    check_output(output)
-    check_output(save, "--save")
     reference = _known(slug)
     claim = load(reference)
     names = [v.name for v in claim.variants]
@@ -91,17 +89,19 @@ def sharpen(
     if reference != claim.id:
         report = replace(report, reference=reference)
     saved = _choose(report, variant)
-    if save is not None and saved is not None:
-        save_witness(save, claim.id, saved)
+    files = Files()
+    if saved is not None:
+        name = f"The worst case of '{saved.name}' is in"
+        files.write(save, "--save", name, lambda path: save_witness(path, claim.id, saved))
     if as_json:
         write_json(report.to_json(), output)
     else:
         with console(output, no_color) as out:
             _print(out, report)
-            if save is not None and saved is not None:
-                out.print(f"Saved to {save}: the worst case of '{saved.name}'.", markup=False, soft_wrap=True)
+            files.print(out)
             if not quiet and not report.interrupted:
                 out.print(_next(report, save, saved), markup=False, soft_wrap=True)
+    files.settle()
     if report.interrupted:
         click.echo(f"jacspec: interrupted after {report.evaluations} evaluations", err=True)
         return 130

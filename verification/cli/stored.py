@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from verification.report import Drawing, Listing, Paragraph, Section
 if TYPE_CHECKING:
     from jacspec import Guarantee
     from verification.sweep import Configuration, Plan, Row
+
+    from .common import Reading
 
 __all__ = ["Recorder", "certificate_section", "constants_section", "phase_section", "run_section"]
 
@@ -57,15 +60,23 @@ def _listing(found: Table) -> Listing:
     return Listing(header, tuple(zip(*columns, strict=True)), right)
 
 
+@contextmanager
+def _named(option: str, path: str) -> Iterator[None]:
+    """Errors of reading a file name the option that it was given by."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(option, repr(path), error.expected) from None
+
+
 def constants_section(
     source: str,
+    reading: Reading,
     names: Sequence[str],
     say: Say,
     *,
-    normalize: bool,
-    rows: str | None,
-    labels: str | None,
-    drop_repeated: bool,
+    rigorous: bool = False,
+    digits: int | None = None,
 ) -> Section:
     """Every constant of a data set and of each activation, as `jacspec constants` shows them.
 
@@ -73,12 +84,15 @@ def constants_section(
     ----------
     source : str
         A file or a spec.
+    reading : Reading
     names : sequence of str
         Activations; empty for those of `jacspec constants`.
     say : callable
         Told of each stage.
-    normalize, rows, labels, drop_repeated
-        As `jacspec.load` takes them.
+    rigorous : bool
+        Whether every constant is to be proved.
+    digits : int or None
+        Of mu_r, proved, in a list of its own.
 
     Returns
     -------
@@ -89,17 +103,19 @@ def constants_section(
     InputError
         If there is no such data or no such activation.
     """
-    from jacspec import data_constants, load
+    from jacspec import data_constants
     from jacspec.activations import activation
     from jacspec.constants import DEFAULT_ACTIVATIONS
 
-    from .data import _print_constants
+    from .data import HERMITE, hermite_digits, print_constants, print_digits
 
     functions = [activation(name) for name in names or DEFAULT_ACTIVATIONS]
     say(f"reading {source}")
-    data = load(source, normalize=normalize, rows=rows, labels=labels, drop_repeated=drop_repeated)
+    data = reading.load(source)
     out = Recorder()
-    _print_constants(out, data_constants(data, functions, progress=say))
+    found = data_constants(data, functions, rigorous=rigorous, progress=say)
+    print_constants(out, found)
+    print_digits(out, hermite_digits(found, HERMITE, digits), digits)
     out.print(f"SHA-256 of X: {data.sha256}", markup=False)
     return Section(f"Constants of {source}", tuple(out.blocks))
 
@@ -127,13 +143,12 @@ def run_section(path: str, say: Say) -> Section:
     from jacspec.guarantees import check_label_size, guarantees
     from verification.plots import render, trajectory_figure
 
-    from .train import _print, _title
+    from .train import print_run
+    from .train import title as title_of
 
     say(f"reading {path}")
-    try:
+    with _named("--run", path):
         run = Trajectory.load(path)
-    except InputError as error:
-        raise InputError("--run", repr(path), error.expected) from None
     out = Recorder()
     data = replace(load(run.X, normalize=True, labels=run.y), source=path)
     promised: tuple[Guarantee, ...] = ()
@@ -147,22 +162,22 @@ def run_section(path: str, say: Say) -> Section:
         constants = data_constants(data, [run.start.activation], y=run.y, seed=run.seed, progress=say)
         promised = guarantees(run, constants)
     say("drawing")
-    title = _title(run, data, run.seed)
+    title = title_of(run, data, run.seed)
     svg = render(trajectory_figure(run, promised, title), "svg")
     words = (
         f"{title}. Relative residual, path and distance along {run.step} steps, each against what theorems promise; "
         "the numbers are in the table below."
     )
     out.blocks.append(Drawing(svg, words))
-    _print(out, run, promised, data, False)
+    print_run(out, run, promised, data, False)
     if silent:
         out.print(silent, markup=False)
     out.print(f"SHA-256 of X: {data.sha256}", markup=False)
     return Section(f"Training run {path}", tuple(out.blocks))
 
 
-def certificate_section(path: str, say: Say) -> Section:
-    """A certificate as `jacspec certify` shows it, and what ``certify --check`` says of it now.
+def certificate_section(path: str, say: Say) -> tuple[Section, bool]:
+    """A certificate as `jacspec certify` shows it, and what ``certify --check`` says of it now: is it valid?
 
     Parameters
     ----------
@@ -173,7 +188,7 @@ def certificate_section(path: str, say: Say) -> Section:
 
     Returns
     -------
-    Section
+    (Section, bool)
         Of the check it gives no time: the page is the same for the same certificate.
 
     Raises
@@ -184,20 +199,18 @@ def certificate_section(path: str, say: Say) -> Section:
     from jacspec.certificates import Certificate
     from verification.recheck import recheck
 
-    from .certify import _print, _print_finding
+    from .certify import print_certificate, print_finding
 
     say(f"reading {path}")
-    try:
+    with _named("--certificate", path):
         found = Certificate.load(path)
-    except InputError as error:
-        raise InputError("--certificate", repr(path), error.expected) from None
     say(f"checking {path} in ball arithmetic")
     finding = recheck(path)
     out = Recorder()
-    _print(out, found)
+    print_certificate(out, found)
     out.print("Checked again for this page, by other code, in ball arithmetic:")
-    _print_finding(out, finding)
-    return Section(f"Certificate {path}", tuple(out.blocks))
+    print_finding(out, finding)
+    return Section(f"Certificate {path}", tuple(out.blocks)), finding.valid
 
 
 def phase_section(path: str, say: Say) -> Section:
@@ -228,10 +241,8 @@ def phase_section(path: str, say: Say) -> Section:
     from .phase import _print, _title
 
     say(f"reading {path}")
-    try:
+    with _named("--phase", path):
         config, rows = read_store(path)
-    except InputError as error:
-        raise InputError("--phase", error.shown, error.expected) from None
     if not rows:
         raise InputError("--phase", repr(path), "a store that holds trials")
     plan = _plan(config, rows)

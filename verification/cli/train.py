@@ -11,10 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from jacspec._files import atomic
-
 from . import completion
-from .common import check_output, console, data_options, output_options, same_data, stages, write_json
+from .common import (
+    Files,
+    Reading,
+    Written,
+    activation_option,
+    command,
+    console,
+    data_options,
+    figure_option,
+    output_options,
+    put,
+    stages,
+    write_json,
+)
 from .text import count, number, rounded_up
 
 if TYPE_CHECKING:
@@ -33,19 +44,10 @@ _CURVE = 1000
 _LOOKS = 100
 
 
-@click.command(epilog="Example:  jacspec train sphere:n=50,d=20 -a softplus --width 100 --plot run.png")
+@command(epilog="Example:  jacspec train sphere:n=50,d=20 -a softplus --width 100 --plot run.png")
 @click.argument("data", shell_complete=completion.data)
 @data_options
-@click.option(
-    "-a",
-    "--activation",
-    "name",
-    default="softplus",
-    show_default=True,
-    metavar="NAME",
-    shell_complete=completion.activations,
-    help="As for `jacspec constants`.",
-)
+@activation_option("As for `jacspec constants`.", default="softplus", show_default=True)
 @click.option("--width", type=int, metavar="K", help="Hidden units, even (default: K d about 4 n).")
 @click.option(
     "--algorithm", type=click.Choice(["gd", "sgd"]), default="gd", show_default=True, help="All rows a step, or some."
@@ -61,15 +63,12 @@ _LOOKS = 100
 @click.option("--checkpoints", type=int, default=8, show_default=True, help="How often to look at J's spectrum.")
 @click.option("--bounds/--no-bounds", default=True, help="Whether to compute what the theorems promise.")
 @click.option("--nu", type=float, default=2.0, show_default=True, help="SGD's theorems fail with 1/nu more.")
-@click.option("--plot", type=click.Path(dir_okay=False), metavar="FILE", help="Draw the run (.png or .svg).")
-@click.option("--save", type=click.Path(dir_okay=False), metavar="RUN.npz", help="Keep the run, weights and all.")
+@figure_option("Draw the run")
+@click.option("--save", type=Written("npz"), metavar="RUN.npz", help="Keep the run, weights and all.")
 @output_options
 def train(
     data: str,
-    normalize: bool,
-    rows: str | None,
-    labels: str | None,
-    drop_repeated: bool,
+    reading: Reading,
     name: str,
     width: int | None,
     algorithm: str,
@@ -101,15 +100,6 @@ def train(
     from jacspec import InputError
     from jacspec._checks import check_int, check_real, check_seed
 
-    check_output(output)
-    for path, option in ((plot, "--plot"), (save, "--save")):
-        check_output(path, option)
-    if plot is not None:
-        from verification.plots.style import need_format
-
-        need_format(plot)
-    if save is not None and not save.endswith(".npz"):
-        raise InputError("--save", repr(save), "a file name that ends in .npz")
     check_seed("--seed", seed)
     check_int("--checkpoints", checkpoints, minimum=0, maximum=1000)
     check_int("--steps", steps, minimum=0, maximum=10**15)
@@ -130,7 +120,7 @@ def train(
 
         phi = activation(name)
         say("reading data")
-        loaded, drawn = _labelled(data, normalize, rows, labels, drop_repeated, seed)
+        loaded, drawn = _labelled(data, reading, seed)
         k = width if width is not None else 2 * math.ceil(2 * loaded.n / loaded.d)
         assert loaded.y is not None
         if bounds:
@@ -163,8 +153,8 @@ def train(
             stop=rule,
             progress=report,
         )
-    if save is not None:
-        run.save(save)
+    files = Files()
+    files.write(save, "--save", "Saved to", run.save)
     promised: tuple[Guarantee, ...] = ()
     interrupted = run.status == "interrupted"
     if bounds and not interrupted:
@@ -175,8 +165,7 @@ def train(
             constants = jacspec.data_constants(loaded, [phi], y=loaded.y, options=options, seed=seed, progress=say)
             say("what the theorems promise")
             promised = guarantees(run, constants)
-    if plot is not None:
-        _draw(plot, run, promised, loaded, seed)
+    files.write(plot, "--plot", "Drawn in", lambda path: _draw(path, run, promised, loaded, seed))
     if as_json:
         document = _document(run, promised, loaded, seed)
         if rule is not None:
@@ -184,16 +173,13 @@ def train(
         write_json(document, output)
     else:
         with console(output, no_color) as out:
-            _print(out, run, promised, loaded, drawn)
+            print_run(out, run, promised, loaded, drawn)
             if rule is not None:
                 _print_certificate(out, rule.certificate)
-            if save is not None:
-                out.print(f"Saved to {save}.", markup=False, soft_wrap=True)
-            if plot is not None:
-                out.print(f"Drawn in {plot}.", markup=False, soft_wrap=True)
+            files.print(out)
             if not quiet and not interrupted:
-                given = {"normalize": normalize, "rows": rows, "labels": labels, "drop_repeated": drop_repeated}
-                out.print(_next(same_data(data, {**given, "names": [name]}), plot), markup=False, soft_wrap=True)
+                out.print(_next(reading.same(data, [name]), plot), markup=False, soft_wrap=True)
+    files.settle()
     if interrupted:
         click.echo(f"jacspec: {run.reason}", err=True)
         return 130
@@ -211,17 +197,12 @@ def _step_size(text: str) -> Any:
         raise InputError("--eta", repr(text), "auto, or a positive number") from None
 
 
-def _labelled(
-    data: str, normalize: bool, rows: str | None, labels: str | None, drop_repeated: bool, seed: int
-) -> tuple[Dataset, bool]:
+def _labelled(data: str, reading: Reading, seed: int) -> tuple[Dataset, bool]:
     """The data with labels, and whether they had to be drawn."""
-    from jacspec.data import load
-
-    loaded = load(data, normalize=normalize, rows=rows, labels=labels, drop_repeated=drop_repeated)
+    loaded = reading.load(data)
     if loaded.y is not None:
         return loaded, False
-    signs = f"signs:seed={seed}"
-    return load(data, normalize=normalize, rows=rows, labels=signs, drop_repeated=drop_repeated), True
+    return reading.load(data, labels=f"signs:seed={seed}"), True
 
 
 def _every(algorithm: str, n: int, batch: int, steps: int) -> int | None:
@@ -264,12 +245,10 @@ def _draw(path: str, run: Trajectory, promised: Sequence[Guarantee], data: Datas
     from verification.plots import render, trajectory_figure
     from verification.plots.style import need_format
 
-    content = render(trajectory_figure(run, promised, _title(run, data, seed)), need_format(path))
-    with atomic(path, argument="--plot", binary=True) as handle:
-        handle.write(content)
+    put(path, "--plot", render(trajectory_figure(run, promised, title(run, data, seed)), need_format(path)))
 
 
-def _title(run: Trajectory, data: Dataset, seed: int) -> str:
+def title(run: Trajectory, data: Dataset, seed: int) -> str:
     name = {"gd": "GD", "sgd": "SGD"}[run.algorithm]
     layer = "" if run.trains == "hidden" else ", output layer only"
     return (
@@ -302,7 +281,7 @@ def _document(run: Trajectory, promised: Sequence[Guarantee], data: Dataset, see
     }
 
 
-def _print(out: Console, run: Trajectory, promised: Sequence[Guarantee], data: Dataset, drawn: bool) -> None:
+def print_run(out: Console, run: Trajectory, promised: Sequence[Guarantee], data: Dataset, drawn: bool) -> None:
     net = run.start
     layer = "W (hidden layer)" if run.trains == "hidden" else "v (output layer), W fixed"
     out.print(f"[bold]{data.source}[/bold]: n = {data.n} rows in R^{data.d}", highlight=False)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jacspec import InputError
-from jacspec._files import atomic
 
-from .common import check_output
+from .common import put
 from .text import number, rounded_up
 
 if TYPE_CHECKING:
@@ -22,19 +21,15 @@ __all__ = ["check_plot", "draw", "print_trends"]
 
 
 def check_plot(path: str | None, claims: Sequence[Claim], *, on_one_X: bool) -> None:
-    """Refuse a figure that cannot be drawn or written before any work is done.
+    """Refuse a figure of which nothing would be drawn before any work is done.
 
     Raises
     ------
     InputError
-        If the file's name is not that of a figure, it cannot be written, or no claim has trends.
+        If no claim has trends, or they are not measured.
     """
     if path is None:
         return
-    from verification.plots.style import need_format
-
-    need_format(path)
-    check_output(path, "--plot")
     if on_one_X:
         raise InputError("--plot", repr(path), "a run on growing random data: without --data and --instance")
     if not any(claim.trends for claim in claims):
@@ -49,9 +44,7 @@ def draw(path: str, reports: Sequence[ClaimReport], seed: int) -> None:
     shown = [report for report in reports if any(v.trend for v in report.variants)]
     trends = [v.trend for report in shown for v in report.variants if v.trend is not None]
     title = f"{', '.join(report.id for report in shown)}  (seed {seed})"
-    content = render(trend_figure(trends, title), need_format(path))
-    with atomic(path, argument="--plot", binary=True) as handle:
-        handle.write(content)
+    put(path, "--plot", render(trend_figure(trends, title), need_format(path)))
 
 
 def print_trends(out: Console, reports: Sequence[ClaimReport], *, points: bool) -> None:
