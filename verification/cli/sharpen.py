@@ -91,7 +91,7 @@ def sharpen(
     saved = _choose(report, variant)
     files = Files()
     if saved is not None:
-        name = f"The worst case of '{saved.name}' is in"
+        name = f"Saved the worst case of '{saved.name}' to"
         files.write(save, "--save", name, lambda path: save_witness(path, claim.id, saved))
     if as_json:
         write_json(report.to_json(), output)
