@@ -33,7 +33,13 @@ autodoc_typehints = "none"
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "api/*.md", "gallery/*"]
 html_theme = "pydata_sphinx_theme"
-html_theme_options = {"header_links_before_dropdown": 6, "show_prev_next": False, "navigation_with_keys": False}
+html_theme_options = {
+    "header_links_before_dropdown": 6,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": False,
+}
+html_show_sourcelink = False
 html_title = "jacspec"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
@@ -45,8 +51,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "examples",
     "filename_pattern": r"\.py$",
-    "within_subsection_order": "FileNameSortKey",
-    "image_scrapers": ("gallery_figures.plain_figures", "matplotlib"),
+    "within_subsection_order": "gallery_figures.TheoryOrder",
+    "image_scrapers": ("gallery_figures.figures",),
     "reset_modules": ("matplotlib", "gallery_figures.style"),
     "abort_on_example_error": True,
     "min_reported_time": 1e9,

@@ -95,6 +95,12 @@ def test_every_formula_of_a_page_is_one_that_browsers_draw(claim_pages: ModuleTy
     assert mathml(r"a & b", display=False) is None
 
 
+@pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.stem)
+def test_norms_in_tables_keep_both_bars(path: Path) -> None:
+    r"""Markdown takes ``\|`` in a table for the one bar ``|``, which is another thing in a formula: ``\lVert`` there."""
+    assert not re.findall(r"^\|.*\$[^$`]*\\\|[^$`]*\$.*$", path.read_text(encoding="utf-8"), re.M)
+
+
 def test_links_to_other_claims_lead_somewhere(claim_pages: ModuleType) -> None:
     pages = claim_pages.pages(DOCS)
     targets = {link for text in pages.values() for link in re.findall(r"\]\(([\w./-]+\.md)\)", text)}
@@ -225,7 +231,7 @@ def test_the_table_of_widths_is_what_its_command_prints(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("script", sorted((DOCS / "gallery").glob("*.py")), ids=lambda path: path.stem)
 def test_gallery_scripts_are_what_a_user_could_write(script: Path) -> None:
-    """Public names only, and a page of a claim to read on; that they run is seen when the pages are built."""
+    """Public names only, a page of a claim to read on, and words for each figure; that they run is seen at a build."""
     tree = ast.parse(script.read_text(encoding="utf-8"))
     linked = re.findall(r"</claims/([\w-]+)>", ast.get_docstring(tree) or "")
     assert linked

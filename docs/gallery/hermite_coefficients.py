@@ -20,9 +20,14 @@ for ax, (name, marker) in zip(axes.flat, names.items(), strict=True):
     ax.plot(*zip(*shown, strict=True), color="black", marker=marker, linestyle=":", label="nonzero")
     zeros = [r for r, m in enumerate(mu) if m == 0]
     ax.plot(zeros, [2e-9] * len(zeros), color="#D55E00", marker="x", linestyle="", label="exactly zero")
-    ax.set(yscale="log", ylim=(1e-9, 2), title=name)
+    ax.set(yscale="log", ylim=(1e-9, 2), xticks=range(0, 21, 5), title=name)
     print(f"{name:9} mu_1 = {mu[1].str(25, radius=False)}")
 axes[0, 0].legend(loc="center right")
 fig.supxlabel("r", fontsize=8)
 fig.supylabel(r"$|\mu_r|$", fontsize=8)
+fig.set_label(
+    "Four panels, for relu, softplus, tanh and gelu: sizes of the Hermite coefficients up to r = 20, on a logarithmic "
+    "axis. About every other one is exactly zero. The others fall to 0.04 for relu, to 0.005 for tanh, to 0.0006 for "
+    "gelu and to 0.00001 for softplus."
+)
 plt.show()

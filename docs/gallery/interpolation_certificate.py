@@ -34,4 +34,9 @@ ax.plot(steps, gone, color="black", marker="o", label="measured: distance to the
 ax.axvline(first, color="0.6", linewidth=0.8)
 ax.set(xscale="log", yscale="log", xlabel="step t", ylabel="distance in W (Frobenius)")
 ax.legend()
+fig.set_label(
+    "Distances in W against the step, both axes logarithmic. The measured distance to the end of the run falls from "
+    "20 to below 0.0001. A proved one exists from about step 2800 on; at first it is three times the measured one, "
+    "and from step 5000 on the two cannot be told apart."
+)
 plt.show()

@@ -58,4 +58,9 @@ for variant in report.variants:
     print(f"{variant.name}: bound / measured is at least {variant.slack:.9f} wherever the search went")
 ax.set(xlabel="measured / claimed", ylabel="random networks", xlim=(0, 1.05))
 ax.legend()
+fig.set_label(
+    "Histograms of the measured over the claimed movement of the Jacobian, for 400 random networks: the paper's form "
+    "has its mass near 0.3, the sharp one near 0.5. Two marks at 1 are the worst cases that the search found, one for "
+    "each form."
+)
 plt.show()

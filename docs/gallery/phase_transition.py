@@ -5,7 +5,7 @@ The phase transition
 What share of random problems does gradient descent fit, and at how many hidden units k? A small version of
 ``jacspec phase``. Below the dashed line n = kd it is ruled out by
 :doc:`phase-transition-lower </claims/phase-transition-lower>`; a few units above it most are fitted. In a cell with a
-circle every trial ends in a proof that zero loss is attained.
+white dot every trial ends in a proof that zero loss is attained.
 """
 
 from verification.plots import phase_figure
@@ -19,3 +19,8 @@ for t in diagram.transitions:
     print(f"n = {t.n:2}: half of the trials are fitted at k = {t.k}")
 
 chart = phase_figure(diagram, (), f"random unit rows, d = {config.d}: share fitted within {config.steps} steps")
+chart.set_label(
+    "A chart of cells, samples n from 5 to 30 against hidden units k from 2 to 20, dark where all trials were fitted. "
+    "The dark region begins a few units above the line n = kd, later for larger n; most of its cells have the dot "
+    "that says that every trial is proved. Below the line the cells are hatched: impossible."
+)

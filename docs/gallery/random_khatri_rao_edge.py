@@ -37,4 +37,9 @@ for d, marker in ((8, "o"), (14, "s"), (24, "^")):
     ax.plot(np.array(sizes) / p, law, linestyle={8: ":", 14: "-.", 24: "--"}[d], label=f"the law, d = {d}")
 ax.set(xlabel="n / p", ylabel=r"$\sigma_{\min}(X*X)^2$", ylim=(0, None))
 ax.legend()
+fig.set_label(
+    "The least squared singular value of X*X against n/p, from 0 to 1, for d = 8, 14 and 24. All fall to zero as n "
+    "reaches p. Measured values are above the law's curves for small n, by half at d = 8, and on them at d = 24 and "
+    "for larger n."
+)
 plt.show()

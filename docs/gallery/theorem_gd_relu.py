@@ -33,4 +33,9 @@ left.set(xscale="log", yscale="log", xlabel="hidden units k", ylabel="share of s
 right.plot(widths, kept, color="black", marker="s")
 right.axhline(1, color="0.5", linestyle="--")
 right.set(xscale="log", xlabel="hidden units k", ylabel=r"$\sigma_{\min}(J)$, end over start", ylim=(0, 1.3))
+fig.set_label(
+    "Two panels, against the number of hidden units from 32 to 4096. Left: the share of signs that changed falls from "
+    "14 to 1.3 percent, nearly a straight line in logarithms. Right: the least singular value of the Jacobian, end "
+    "over start, rises from 0.86 to 1."
+)
 plt.show()

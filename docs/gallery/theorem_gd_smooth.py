@@ -22,3 +22,8 @@ for g in promised:
     print(f"{g.claim:18} {g.variant:8} {g.verdict:7} rate {g.rate:.2e}, measured {run.measured_rate:.2e}")
 
 chart = trajectory_figure(run, promised, "n = 10, d = 20, k = 20000, softplus, GD")
+chart.set_label(
+    "Three panels against the step. The residual of the run reaches a thousandth after 150 steps, before all five "
+    "curves that are promised. Its path is shorter than the five promised ones. The extreme singular values of the "
+    "Jacobian do not move."
+)

@@ -32,4 +32,8 @@ ax.set(xscale="log", xlabel="k / n", ylabel=r"$\sigma_{\min}^2 / (k \, \tilde\la
 ax.set_xticks([1, 2, 4, 8, 16, 32, 64], labels=["1", "2", "4", "8", "16", "32", "64"])
 ax.minorticks_off()
 ax.legend()
+fig.set_label(
+    "The least squared singular value of the features over k times its limit, against k/n from 1 to 64: three curves, "
+    "for n = 20, 40 and 80, close to each other, that rise from 0 to more than 0.9 of the limit of infinite width."
+)
 plt.show()
