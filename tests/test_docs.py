@@ -97,7 +97,7 @@ def test_every_formula_of_a_page_is_one_that_browsers_draw(claim_pages: ModuleTy
 
 @pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.stem)
 def test_norms_in_tables_keep_both_bars(path: Path) -> None:
-    r"""Markdown takes ``\|`` in a table for the one bar ``|``, which is another thing in a formula: ``\lVert`` there."""
+    r"""In a table Markdown takes ``\|`` for one bar, which is another thing in a formula: ``\lVert`` there."""
     assert not re.findall(r"^\|.*\$[^$`]*\\\|[^$`]*\$.*$", path.read_text(encoding="utf-8"), re.M)
 
 
