@@ -24,6 +24,7 @@ from verification.confidence import (
     log_e_refute,
     log_e_support,
     share,
+    share_interval,
     trials_to_support,
 )
 
@@ -329,6 +330,21 @@ def test_clopper_pearson_is_where_the_tail_is_the_level(trials, failures, level)
         assert upper == 1
     else:
         assert stats.binom.cdf(failures, trials, upper) == pytest.approx(level, rel=1e-8)
+
+
+@given(st.integers(1, 3000), st.integers(0, 3000), st.integers(0, 20), st.floats(0.5, 0.9999))
+def test_an_interval_ends_where_the_evidence_begins(trials, failures, doubtful, level):
+    failures = min(trials, failures)
+    doubtful = min(doubtful, trials - failures)
+    low, high = share_interval(trials, failures, level, doubtful)
+    threshold = math.log(2 / (1 - level))
+    assert 0 <= low <= failures / trials <= high <= 1
+    if low > 0:
+        assert log_e_refute(low, trials, failures) == pytest.approx(threshold, rel=1e-6)
+    if high < 1:
+        assert log_e_support(high, trials, failures + doubtful) == pytest.approx(threshold, rel=1e-6)
+    assert (low == 0) == (failures == 0)
+    assert (high == 1) == (failures + doubtful == trials)
 
 
 def test_reasons_are_sentences():

@@ -368,6 +368,7 @@ def test_json_of_a_trend(capsys) -> None:
         assert trend["form"] == "limit"
         assert trend["decay"]["predicted"] in (-2 / 3, -0.5)
         assert sum(p["draws"] for p in trend["points"]) == variant["instances"]
+        assert Trend.from_json(variant["name"], trend).to_json() == trend
 
 
 def test_the_table(capsys) -> None:

@@ -60,6 +60,11 @@ def test_true_and_false_probabilities() -> None:
     assert false.verdict is Verdict.REFUTED
     assert false.failures > 0
     assert false.claimed_failure == 0.02
+    assert sum(d.failures for d in false.draws) == false.failures
+    assert sum(d.trials for d in false.draws) == false.instances
+    told = [d.to_json() for d in false.draws]
+    assert all(d["claimed"] == 0.02 and d["low"] <= d["failures"] / d["trials"] <= d["high"] for d in told)
+    assert any(d["low"] > 0.02 for d in told)
 
 
 def test_a_certain_failure_probability_is_vacuous() -> None:
@@ -201,7 +206,10 @@ def test_means() -> None:
     from dataclasses import replace
 
     claim = replace(base, domain=replace(base.domain, specs=lambda: _pinned()))
-    assert verify_claim(claim, Options()).variants[0].verdict is Verdict.SUPPORTED
+    (found,) = verify_claim(claim, Options()).variants
+    assert found.verdict is Verdict.SUPPORTED
+    assert {m.claimed for m in found.means} == {0.5}
+    assert all(abs(m.mean - 0.5) < m.tolerance for m in found.means)
     off = replace(expectation(0.6), domain=claim.domain)
     assert verify_claim(off, Options()).variants[0].verdict is Verdict.REFUTED
 

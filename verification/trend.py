@@ -23,7 +23,7 @@ term is part of what is not known. It is an interval of a model, not a proof.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -154,6 +154,10 @@ class Fit:
     def to_json(self) -> dict[str, float]:
         return {"measured": self.value, "low": self.low, "high": self.high}
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Fit:
+        return cls(told["measured"], told["low"], told["high"])
+
 
 @dataclass(frozen=True)
 class Local:
@@ -266,6 +270,7 @@ class Trend:
             "drift": list(self.drift),
             "factor": self.factor_text or None,
             "raw": self.raw.to_json(),
+            "halves": [half.to_json() for half in self.halves],
             "decay": None if self.decay is None else {"predicted": self.predicted_decay, **self.decay.to_json()},
             "local": [
                 {"from": x.start, "to": x.stop, "expected": _number(x.expected), **x.fit.to_json()} for x in self.local
@@ -275,6 +280,32 @@ class Trend:
                 for p in self.points
             ],
         }
+
+    @classmethod
+    def from_json(cls, law: str, told: Mapping[str, Any]) -> Trend:
+        """The trend of which `to_json` told, for those who draw it later."""
+        decay = told["decay"]
+        return cls(
+            law=law,
+            grid=told["grid"],
+            form=Form(told["form"]),
+            predicted=told["predicted"],
+            fit=Fit.from_json(told),
+            raw=Fit.from_json(told["raw"]),
+            level=told["level"],
+            local=tuple(
+                Local(x["from"], x["to"], Fit.from_json(x), math.nan if x["expected"] is None else x["expected"])
+                for x in told["local"]
+            ),
+            points=tuple(
+                Point(p["n"], p["d"], p["draws"], Fit.from_json(p), p["factor"], p["distance"]) for p in told["points"]
+            ),
+            drift=tuple(told["drift"]),
+            factor_text=told["factor"] or "",
+            decay=None if decay is None else Fit.from_json(decay),
+            predicted_decay=None if decay is None else decay["predicted"],
+            halves=(Fit.from_json(told["halves"][0]), Fit.from_json(told["halves"][1])),
+        )
 
 
 def _number(x: float) -> float | None:

@@ -34,6 +34,7 @@ from .binomial import (
     clopper_pearson_upper,
     log_e_refute,
     log_e_support,
+    share_interval,
     trials_to_support,
 )
 from .level import joint, share
@@ -49,5 +50,6 @@ __all__ = [
     "log_e_refute",
     "log_e_support",
     "share",
+    "share_interval",
     "trials_to_support",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ __all__ = [
     "clopper_pearson_upper",
     "log_e_refute",
     "log_e_support",
+    "share_interval",
     "trials_to_support",
 ]
 
@@ -273,6 +274,42 @@ def clopper_pearson_upper(trials: int, failures: int, level: float) -> float:
     from scipy.special import betainccinv
 
     return float(betainccinv(failures + 1, trials - failures, level))
+
+
+def share_interval(trials: int, failures: int, level: float, doubtful: int = 0) -> tuple[float, float]:
+    """The failure probabilities that the evidence does not contradict, whenever one stopped drawing.
+
+    Parameters
+    ----------
+    trials, failures, doubtful : int
+        Doubtful ones are trials within rounding, which are not among the failures.
+    level : float in (0, 1)
+        At least the probability that the true one is never outside, each end erring with half of the rest.
+
+    Returns
+    -------
+    tuple of float
+
+    Examples
+    --------
+    >>> [round(p, 4) for p in share_interval(100, 3, 0.99)]
+    [0.0021, 0.1224]
+    """
+    failed = failures + check_int("doubtful", doubtful, minimum=0)
+    _check_counts(trials, failed)
+    threshold = math.log(2 / (1 - check_real("level", level, above=0, below=1)))
+
+    def end(contradicts: Callable[[float], bool], bad: float, good: float) -> float:
+        for _ in range(60):
+            middle = (bad + good) / 2
+            bad, good = (middle, good) if contradicts(middle) else (bad, middle)
+        return bad
+
+    low = end(lambda p: log_e_refute(p, trials, failures) >= threshold, 0.0, failures / trials) if failures else 0.0
+    high = (
+        end(lambda p: log_e_support(p, trials, failed) >= threshold, 1.0, failed / trials) if failed < trials else 1.0
+    )
+    return low, high
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from ..instances import format_spec
 from ..verify import versions
 from .formulas import markup
 from .sections import Drawing, Section, inline
+from .strips import decimal, draw_strips, slack_strip, slack_words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -32,7 +33,6 @@ VERDICTS = {
     "UNDECIDED": ("?", "within the rounding radius, or too few draws to tell"),
     "VACUOUS": ("\u2205", "an assumption is not met, so nothing is promised"),
 }
-_WIDTH, _HEIGHT = 240.0, 44.0
 
 
 def render(document: Mapping[str, Any] | None, sections: Sequence[Section] = ()) -> str:
@@ -114,30 +114,22 @@ def _variant(v: Mapping[str, Any], statement: str) -> dict[str, Any]:
         "sign": VERDICTS[v["verdict"]][0],
         "statement": statement,
         "instance": "" if witness is None else format_spec(witness),
-        "bars": _bars(v.get("slacks")),
+        "figure": _figure(v.get("slacks")),
         "trend": v.get("trend"),
     }
 
 
-def _bars(histogram: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """A histogram as rectangles on a logarithmic axis, with the words that say the same."""
-    if not histogram or not histogram["counts"]:
+def _figure(histogram: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A histogram of slacks, and what it has no place for."""
+    from markupsafe import Markup
+
+    strip = None if not histogram else slack_strip("", histogram)
+    if not histogram or strip is None:
         return None
-    counts, edges = histogram["counts"], histogram["edges"]
-    wide, top = _WIDTH / len(counts), max(counts)
-    # A bin of one instance among a thousand is still to be seen: heights are those of roots.
-    bars = [
-        (f"{i * wide:.2f}", f"{_HEIGHT - h:.2f}", f"{0.9 * wide:.2f}", f"{h:.2f}")
-        for i, count in enumerate(counts)
-        if count and (h := _HEIGHT * math.sqrt(count / top))
-    ]
-    total, fullest = sum(counts), max(range(len(counts)), key=counts.__getitem__)
-    words = (
-        f"Slack of {total} instances, from {_slack(edges[0])} to {_slack(edges[-1])}; "
-        f"most often between {_slack(edges[fullest])} and {_slack(edges[fullest + 1])}."
-    )
+    # The page says least and median in words.
+    svg = draw_strips([replace(strip, note="")], "slack", slack_words(histogram))
     beyond = f"{histogram['infinite']} more: infinite, the bounded side is 0." if histogram["infinite"] else ""
-    return {"bars": bars, "low": _slack(edges[0]), "high": _slack(edges[-1]), "words": words, "beyond": beyond}
+    return {"svg": Markup(svg), "beyond": beyond}  # its words are escaped
 
 
 def _formula(text: str) -> Any:
@@ -153,10 +145,7 @@ def _statement(text: str) -> Any:
 
 
 def _slack(value: float | str | None) -> str:
-    """What lies beyond 1 where it is tight, four digits elsewhere."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    return f"1 + {value - 1:.0e}" if 0 < value - 1 < 1e-3 else f"{value:.4g}"
+    return value or "" if value is None or isinstance(value, str) else decimal(value)
 
 
 def _decimal(value: float | str) -> str:

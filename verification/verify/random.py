@@ -13,7 +13,7 @@ from ..confidence import BinomialTest, MeanTest, joint, trials_to_support
 from ..drawing import draw_specs
 from ..instances import Instance, Spec
 from .deterministic import keyed
-from .report import Options, Tally, VariantReport
+from .report import Draws, Mean, Options, Tally, VariantReport
 
 __all__ = ["expectation", "probability"]
 
@@ -142,6 +142,7 @@ def _random_report(name: str, tests: list[tuple[Spec, BinomialTest]], tally: Tal
         reason=shown.verdict().reason,
         failures=sum(t.failures for _, t in tests),
         claimed_failure=max(t.p for _, t in tests),
+        draws=tuple(Draws(dict(s), t.p, t.trials, t.failures, t.doubtful, 1 - t.alpha) for s, t in tests if t.trials),
     )
 
 
@@ -195,4 +196,5 @@ def _mean_report(name: str, tests: list[tuple[Spec, MeanTest]], tally: Tally) ->
         return base
     verdict = Verdict(joint(test.decision for _, test in tests))
     spec, shown = next((s, t) for s, t in tests if t.decision == verdict.value)
-    return replace(base, verdict=verdict, witness=dict(spec), reason=shown.verdict().reason)
+    means = tuple(Mean(dict(s), t.claimed, t.total / t.trials, t.trials, t.tolerance) for s, t in tests if t.trials)
+    return replace(base, verdict=verdict, witness=dict(spec), reason=shown.verdict().reason, means=means)

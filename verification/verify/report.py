@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..claim import NOT_HERE, Kind, Record, Verdict
+from ..confidence import share_interval
 from ..instances import Spec, format_spec
 from ..trend import Trend
 
-__all__ = ["ClaimReport", "Histogram", "MutantReport", "Options", "Tally", "VariantReport"]
+__all__ = ["ClaimReport", "Draws", "Histogram", "Mean", "MutantReport", "Options", "Tally", "VariantReport"]
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +60,7 @@ _BINS = 24
 
 @dataclass(frozen=True)
 class Histogram:
-    """How often a slack fell between two edges, which are in geometric progression.
+    """How often a slack (or a gap) fell between two edges, which are in geometric progression.
 
     Parameters
     ----------
@@ -67,7 +68,8 @@ class Histogram:
         One more than `counts`, from the least positive finite slack to the largest.
     counts : tuple of int
     infinite, nonpositive : int
-        Slacks that no such bin holds: where the bounded side is 0, and where a side has the other sign.
+        Slacks that no such bin holds: where the bounded side is 0, and where a side has the other sign. (Gaps that are
+        exactly 0 are among the latter.)
     """
 
     edges: tuple[float, ...]
@@ -106,6 +108,52 @@ class Histogram:
 
 
 @dataclass(frozen=True)
+class Draws:
+    """The draws of one problem, of a statement with probability.
+
+    Parameters
+    ----------
+    spec : mapping
+    claimed : float
+        Claimed failure probability.
+    trials, failures, doubtful : int
+        Doubtful draws are within rounding, and not among the failures.
+    level : float
+        Of the interval.
+    """
+
+    spec: Mapping[str, Any]
+    claimed: float
+    trials: int
+    failures: int
+    doubtful: int
+    level: float
+
+    def to_json(self) -> dict[str, Any]:
+        """One of the list "draws" of the JSON contract ``jacspec.verify/1``; the interval is of the failure share."""
+        low, high = share_interval(self.trials, self.failures, self.level, self.doubtful)
+        counts = {"trials": self.trials, "failures": self.failures, "doubtful": self.doubtful}
+        interval = {"low": low, "high": high, "level": self.level}
+        return {"spec": dict(self.spec), "claimed": self.claimed, **counts, **interval}
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over draws of one problem: the claimed expectation, and how near to it SUPPORTED means."""
+
+    spec: Mapping[str, Any]
+    claimed: float
+    mean: float
+    trials: int
+    tolerance: float
+
+    def to_json(self) -> dict[str, Any]:
+        """One of the list "means" of the JSON contract ``jacspec.verify/1``."""
+        found = {"claimed": self.claimed, "mean": self.mean, "trials": self.trials, "tolerance": self.tolerance}
+        return {"spec": dict(self.spec), **found}
+
+
+@dataclass(frozen=True)
 class VariantReport:
     """What a run found for one variant.
 
@@ -132,6 +180,12 @@ class VariantReport:
         Vacuous instances on which this form says nothing by design, because `sides` leaves it out.
     slacks : Histogram or None
         Of the instances whose slack is known.
+    gaps : Histogram or None
+        Of an identity: how far apart its sides are, relative to their scale.
+    draws : tuple of Draws
+        Of a statement with probability: problem by problem, where something is promised.
+    means : tuple of Mean
+        Of an expectation.
     """
 
     name: str
@@ -150,6 +204,9 @@ class VariantReport:
     trend: Trend | None = None
     inapplicable: int = 0
     slacks: Histogram | None = None
+    gaps: Histogram | None = None
+    draws: tuple[Draws, ...] = ()
+    means: tuple[Mean, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -251,6 +308,9 @@ class ClaimReport:
                     "reproduce": self.reproduce(v),
                     "below_floor": self.starved(v) is not None,
                     **({} if v.slacks is None else {"slacks": v.slacks.to_json()}),
+                    **({} if v.gaps is None else {"gaps": v.gaps.to_json()}),
+                    **({"draws": [d.to_json() for d in v.draws]} if v.draws else {}),
+                    **({"means": [m.to_json() for m in v.means]} if v.means else {}),
                     **({} if v.trend is None else {"trend": v.trend.to_json()}),
                 }
                 for v in self.variants
@@ -276,6 +336,7 @@ class Tally:
 
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     slacks: list[float] = field(default_factory=list)
+    gaps: list[float] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
     tightest: tuple[float, Spec, Record] | None = None
     worst: tuple[Spec, Record] | None = None
@@ -286,8 +347,11 @@ class Tally:
             self.reasons[record.reason] += 1
         if record.verdict is Verdict.VIOLATED:
             self.worst = (spec, record)
+        decided = record.verdict in (Verdict.HOLDS, Verdict.VIOLATED)
+        if decided and record.slack is None and record.left is not None and record.right:
+            self.gaps.append(abs(record.left) / abs(record.right))
         # An equality to 25 digits has a slack (1); where the radius dominates it is noise.
-        known = record.verdict in (Verdict.HOLDS, Verdict.VIOLATED) or record.slack_radius <= _TELLING
+        known = decided or record.slack_radius <= _TELLING
         if record.slack is not None and known and record.verdict is not Verdict.VACUOUS:
             self.slacks.append(record.slack)
             if self.tightest is None or record.slack < self.tightest[0]:
@@ -317,4 +381,5 @@ class Tally:
             reason=reason,
             inapplicable=self.reasons[NOT_HERE],
             slacks=Histogram.of(self.slacks),
+            gaps=Histogram.of(self.gaps),
         )
