@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from importlib import import_module
 from types import FunctionType
 
 import numpy as np
@@ -15,6 +16,7 @@ from jacspec import Estimate, enclosure
 from jacspec.enclosure import minimum_norm_solution
 from verification import enclosed, hard_matrices, oracle
 from verification.arithmetic import Multiprecision
+from verification.campaign import run_block
 from verification.claim import FLOAT64, Claim, Verdict, check
 from verification.claims import SLUGS as ALL
 from verification.claims import load
@@ -70,6 +72,37 @@ def test_on_a_users_rows(slug: str) -> None:
     assert {v.verdict for v in report.variants} == {Verdict.HOLDS}
 
 
+# -- narrowness -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_radius_is_promised_and_each_that_is_too_wide_is_refuted(slug: str) -> None:
+    claim, module = load(slug), import_module(f"verification.claims.{slug.replace('-', '_')}")
+    assert claim.variants[-1].name == enclosed.NARROW
+    names = {name for spec in claim.extremal for name in module.widths(claim.domain.build(spec, 0))}
+    mutants = {m.name.removeprefix("wide").removeprefix("-") or "enclosed" for m in claim.mutants if "wide" in m.name}
+    assert mutants == names
+
+
+def test_a_primitive_that_is_right_but_wide_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    from verification.claims import enclosed_spectral_norm as module
+
+    def wide(A: object, rad: object = None) -> Estimate:
+        found = enclosure.spectral_norm(A, rad)
+        return Estimate(found.value, 1e6 * found.radius, found.rigorous)
+
+    monkeypatch.setattr(module, "spectral_norm", wide)
+    verdicts = {v.name: v.verdict for v in verify_claim(module.CLAIM, Options(examples=0)).variants}
+    assert verdicts == {"enclosed": Verdict.HOLDS, enclosed.NARROW: Verdict.VIOLATED}
+    assert any(escape.startswith(enclosed.NARROW) for escape in run_block("enclosed-spectral-norm", 0, 0, 20).escapes)
+
+
+def test_a_width_without_end_is_an_error_unless_the_numbers_may_overflow() -> None:
+    assert enclosed.width(math.inf, 1.0) == enclosed.FALSE == enclosed.width(math.nan, 1.0)
+    assert enclosed.width(math.inf, math.inf) is None
+    assert enclosed.width(math.inf, 1.0, 1001) is None
+
+
 # -- matrices that must not be certified ----------------------------------------------------------------------------
 
 
@@ -91,8 +124,7 @@ def test_singular_matrices_are_never_certified_positive(kind: str, n: int) -> No
 def test_larger_matrices(slug: str, kind: str, n: int) -> None:
     claim = load(slug)
     spec = {"n": n, "m": n, "kind": kind, "digits": 6, "exponent": 300, "seed": n}
-    (record,) = check(claim, claim.domain.build(spec, 0)).values()
-    assert record.verdict is Verdict.HOLDS
+    assert {record.verdict for record in check(claim, claim.domain.build(spec, 0)).values()} == {Verdict.HOLDS}
 
 
 def test_a_solution_claimed_of_a_singular_matrix_is_a_violation() -> None:

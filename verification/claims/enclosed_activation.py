@@ -12,9 +12,10 @@ from flint import arb
 from jacspec import activation
 from jacspec.enclosure import phi_enclosure
 from jacspec.hermite.ball import precision
+from jacspec.rounding import UNIT_ROUNDOFF
 from verification.claim import Claim, Kind, Mutant, SidesOf, Variant
 from verification.domains import ALL_ACTIVATIONS
-from verification.enclosed import Gaps, altered, sides_of
+from verification.enclosed import NARROW, Gaps, altered, entries_width, narrow, sides_of, wide
 from verification.hard_matrices import CORNERS, RELATIVE, ball, corner
 from verification.instances import Domain, Instance, Spec, generator, need
 from verification.oracle import Gap, of_ball, rational, worst
@@ -140,7 +141,29 @@ def enclosure(instance: Instance, share: float = 1.0) -> Enclosed:
 
 def gaps(instance: Instance) -> Gaps:
     """phi and phi' against their enclosures."""
-    return gaps_of(instance, enclosure(instance))
+    return {**gaps_of(instance, enclosure(instance)), NARROW: narrow(widths(instance))}
+
+
+#: What may be off besides units in the last place, in the tails; of sin at any argument.
+_TAILS, _REDUCED = 2.0**-55, 2.0**-49
+
+
+def widths(instance: Instance) -> Gaps:
+    """Both radii: 4 u of the value, the above, twice B1 r and B2 r; at a kink the jump. (Squares must not overflow.)"""
+    phi, z = instance.activation, instance["z"]
+    r = instance.arrays.get("z_radius", np.zeros_like(z))
+    some = np.maximum(np.abs(z), r) < 2.0**500
+    if not some.any():
+        return {}
+    a, ra, b, rb, z, r = (x[some] for x in (*enclosure(instance), z, r))
+    moved = r * (phi.B1.upper if phi.B1.finite else np.abs(z) + r)
+    turned = np.where(np.abs(z) <= r, phi.B1.upper, 0.0) if phi.family in ("relu", "leaky_relu") else r * phi.B2.upper
+    off = _REDUCED if phi.family == "sin" else _TAILS
+    value, derivative = (
+        entries_width(radius, 4 * UNIT_ROUNDOFF * np.abs(found) + off + 2 * more)
+        for found, radius, more in ((a, ra, moved), (b, rb, turned))
+    )
+    return {"value": value, "derivative": derivative}
 
 
 def _changed(variant: str, change: Callable[[Instance], Enclosed]) -> SidesOf:
@@ -230,6 +253,11 @@ CLAIM = Claim(
     variants=(
         Variant("value", r"|\phi(x) - p| \le \operatorname{rad}"),
         Variant("derivative", r"|\phi'(x) - q| \le \operatorname{rad}' \text{ (both limits, where it jumps)}"),
+        Variant(
+            NARROW,
+            r"\operatorname{rad} \le 4 u |p| + t + 2 B_1 r,\ \operatorname{rad}' \le 4 u |q| + t + 2 B_2 r, "
+            r"\ t = 2^{-55}, \text{ for sin } 2^{-49}",
+        ),
     ),
     sides=sides_of(gaps),
     exact=True,
@@ -244,6 +272,7 @@ CLAIM = Claim(
                _changed("derivative", lambda i: enclosure(i, 0.5))),
         Mutant("tangent", r"|\phi'(z)| r for the motion of phi, without \phi''", _changed("value", _tangent)),
         Mutant("one-side", "the left limit of phi' where it jumps", _changed("derivative", _one_side)),
+        *wide(widths, "value", "derivative"),
     ),
     extremal=(
         *({"phi": phi, "kind": kind, "seed": 1} for phi in _NAMES for kind in ("moderate", "near-zero", "wide")),

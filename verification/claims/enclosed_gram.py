@@ -2,9 +2,31 @@ r"""enclosed-gram: Gram matrices with an a-priori error (jacspec.enclosure.gram)
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from jacspec.enclosure import SymmetricBall, gram
+from jacspec.rounding import UNIT_ROUNDOFF
 from verification.claim import Claim, Kind, Mutant, SidesOf, Variant
-from verification.enclosed import Gaps, altered, entry_gap, norm_gap, shrunk, sides_of, with_terms
+from verification.enclosed import (
+    NARROW,
+    UNDERFLOW,
+    Floats,
+    Gaps,
+    altered,
+    entries_width,
+    entry_gap,
+    narrow,
+    norm_gap,
+    scaled_down,
+    shrunk,
+    sides_of,
+    size_of,
+    wide,
+    width,
+    with_terms,
+)
 from verification.hard_matrices import domain_of, member
 from verification.instances import Instance, Spec
 from verification.oracle import Exact, Gap
@@ -29,6 +51,33 @@ def gaps(instance: Instance) -> Gaps:
         "entries": entry_gap(ball, exactly),
         "refined": entry_gap(ball.refine(), exactly),
         "norm": norm_gap(ball, exactly),
+        NARROW: narrow(widths(instance)),
+    }
+
+
+def promised(A: Floats, rad: Floats | None, exponent: int) -> tuple[Floats, Floats, Floats]:
+    """Bounds of the entries of A A^T, and what is promised of their radii, plain and refined (units: 2^exponent)."""
+    B, e = scaled_down(A)
+    a = np.linalg.norm(B, axis=1)
+    q = np.zeros_like(a) if rad is None else np.linalg.norm(np.ldexp(rad, -e), axis=1)
+    moved, top = np.outer(a, q) + np.outer(q, a) + np.outer(q, q), np.outer(a, a)
+    unit = 2 * (A.shape[1] + 1) * UNIT_ROUNDOFF
+    scale = 2.0 ** (2 * e - exponent)
+    plain, fine = (scale * (2 * moved + u * top + UNDERFLOW) for u in (unit, unit * 2.0**-25))
+    return scale * top, plain, fine
+
+
+def widths(instance: Instance) -> Gaps:
+    """The three radii, against twice what the data and ``(m + 1) u ||a_i|| ||a_j||`` make of them."""
+    ball = found(instance)
+    assert ball.refine is not None
+    fine = ball.refine()
+    plain = promised(instance["A"], instance.arrays.get("A_radius"), ball.exponent)[1]
+    finer = promised(instance["A"], instance.arrays.get("A_radius"), fine.exponent)[2]
+    return {
+        "entries": entries_width(ball.radius(), plain),
+        "refined": entries_width(replace(fine, low=None).radius(), finer),
+        "norm": width(ball.error_bound, size_of(plain)),
     }
 
 
@@ -60,6 +109,10 @@ CLAIM = Claim(
         Variant("entries", r"|A A^\top - K| \le \operatorname{rad} \text{ in every entry}"),
         Variant("refined", r"\text{the same for a sum of two floats, by error-free splitting}"),
         Variant("norm", r"\|A A^\top - K\| \le \text{the bound of the norm of the error}"),
+        Variant(
+            NARROW,
+            r"\operatorname{rad}_{ij} \le 2 (m+1) u \|a_i\| \|a_j\| + 2 (\|a_i\| q_j + q_i \|a_j\| + q_i q_j)",
+        ),
     ),
     sides=sides_of(gaps),
     exact=True,
@@ -71,6 +124,7 @@ CLAIM = Claim(
         Mutant("refined-exact", "the sum of two floats, without its own error", _with_term(0, 0.0, refined=True)),
         Mutant("refined-no-data", "the sum of two floats, without the term of the radii", _with_term(1, 0.0, True)),
         Mutant("less-norm", "0.9 times the bound of the norm", shrunk(gaps, "norm", 0.9)),
+        *wide(widths, "entries", "refined", "norm"),
     ),
     extremal=(
         *({**_SHORT, "n": n, "m": m, "seed": seed} for n, m in ((3, 1), (3, 7), (1, 1)) for seed in (0, 1, 2)),

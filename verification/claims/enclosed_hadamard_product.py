@@ -2,13 +2,32 @@ r"""enclosed-hadamard-product: Hadamard products of symmetric balls (jacspec.enc
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jacspec.enclosure import SymmetricBall, gram, hadamard, symmetric_ball
+from jacspec.rounding import UNIT_ROUNDOFF
 from verification.claim import Claim, Kind, Mutant, SidesOf, Variant
-from verification.enclosed import Gaps, altered, entry_gap, norm_gap, shrunk, sides_of, with_terms
+from verification.claims.enclosed_gram import promised as promised_of_gram
+from verification.enclosed import (
+    NARROW,
+    UNDERFLOW,
+    Gaps,
+    altered,
+    entries_width,
+    entry_gap,
+    narrow,
+    norm_gap,
+    scaled_down,
+    shrunk,
+    sides_of,
+    size_of,
+    wide,
+    width,
+    with_terms,
+)
 from verification.hard_matrices import (
     KINDS,
     MOST_ROWS,
@@ -52,7 +71,40 @@ def gaps(instance: Instance) -> Gaps:
         "entries": entry_gap(ball, exactly),
         "refined": None if ball.refine is None else entry_gap(ball.refine(), exactly),
         "norm": norm_gap(ball, exactly),
+        NARROW: narrow(widths(instance)),
     }
+
+
+def widths(instance: Instance) -> Gaps:
+    """The radii, against what the factors' promises make of them: twice its radii, of a matrix as given."""
+    ball = hadamard(*factors(instance))
+    fine = None if ball.refine is None else ball.refine()
+    plain = _promised(instance, ball.exponent, 1, 2 * UNIT_ROUNDOFF)
+    return {
+        "entries": entries_width(ball.radius(), plain),
+        "refined": None
+        if fine is None
+        else entries_width(replace(fine, low=None).radius(), _promised(instance, fine.exponent, 2, 2.0**-75)),
+        "norm": width(ball.error_bound, size_of(plain)),
+    }
+
+
+def _promised(instance: Instance, exponent: int, which: int, unit: float) -> Floats:
+    """``|P| o E_Q + E_P o |Q| + E_P o E_Q + unit |P| o |Q|`` in units of 2^exponent, plain (1) or refined (2)."""
+    parts, scale = [], 0
+    for name in _NAMES:
+        A, rad = instance[name], instance.arrays.get(name + "_radius")
+        B, e = scaled_down(A)
+        small = None if rad is None else np.ldexp(rad, -e)
+        if instance.spec.get("symmetric"):
+            parts.append((np.abs(B), UNDERFLOW + (np.zeros_like(B) if small is None else 2 * small)))
+        else:
+            e *= 2
+            found = promised_of_gram(B, small, 0)
+            parts.append((found[0], found[which]))
+        scale += e
+    (P, E_P), (Q, E_Q) = parts
+    return np.asarray(2.0 ** (scale - exponent) * (P * E_Q + E_P * Q + E_P * E_Q + unit * P * Q))
 
 
 def _parts(P: SymmetricBall, Q: SymmetricBall) -> dict[str, range]:
@@ -117,6 +169,11 @@ CLAIM = Claim(
         Variant("entries", r"|P \circ Q - K| \le \operatorname{rad} \text{ in every entry}"),
         Variant("refined", r"\text{the same for a sum of two floats}"),
         Variant("norm", r"\|P \circ Q - K\| \le \text{the bound of the norm of the error}"),
+        Variant(
+            NARROW,
+            r"\operatorname{rad} \le |P| \circ E_Q + E_P \circ |Q| + E_P \circ E_Q + 2 u |P| \circ |Q|, "
+            r"\ E: \text{ what a Gram matrix is promised, twice the radii of a matrix as given}",
+        ),
     ),
     sides=sides_of(gaps),
     exact=True,
@@ -131,6 +188,7 @@ CLAIM = Claim(
         Mutant("half-product", r"half of E_P \circ E_Q", _with("both", 0.5)),
         Mutant("refined-exact", "the sum of two floats, without error", altered(_refined_exactly)),
         Mutant("less-norm", "0.9 times the bound of the norm", shrunk(gaps, "norm", 0.9)),
+        *wide(widths, "entries", "refined", "norm"),
     ),
     extremal=(
         # Numbers: the rounding of one product, and balls as large as their centres.

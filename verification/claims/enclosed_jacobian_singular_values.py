@@ -11,7 +11,20 @@ from scipy.linalg import eigvalsh
 from jacspec import Estimate
 from jacspec.enclosure import BallMatrix, jacobian_singular_values
 from verification.claim import Claim, Kind, Mutant, SidesOf, Variant
-from verification.enclosed import Gaps, altered, on_exact_data, shrunk, sides_of
+from verification.enclosed import (
+    NARROW,
+    Gaps,
+    altered,
+    largest_width,
+    narrow,
+    on_exact_data,
+    scaled_down,
+    shrunk,
+    sides_of,
+    singular_width,
+    size_of,
+    wide,
+)
 from verification.hard_matrices import MOST_ROWS, build_matrices, domain_of, hard_matrix, member, plainly
 from verification.instances import Domain, Instance, Spec, generator
 from verification.oracle import Compare, Exact, Gap, Spectrum, enclosed, exact, hadamard, root
@@ -38,13 +51,28 @@ def found(instance: Instance, share: float = 1.0) -> dict[str, Estimate]:
     """The intervals, with a share of the radii of D."""
     D, rad = instance["D"], instance.arrays.get("D_radius")
     ball = D if rad is None or share == 0 else BallMatrix(D, share * rad)
-    return dict(zip(("smallest", "largest"), jacobian_singular_values(ball, instance["X"]), strict=True))
+    known = instance.once(f"found {share}", lambda: jacobian_singular_values(ball, instance["X"]))
+    return dict(zip(("smallest", "largest"), known, strict=True))
 
 
 def gaps(instance: Instance) -> Gaps:
     """Both singular values against their intervals."""
     true, known = truths(instance), found(instance)
-    return {name: enclosed(true[name], known[name]) for name in true}
+    return {**{name: enclosed(true[name], known[name]) for name in true}, NARROW: narrow(widths(instance))}
+
+
+def widths(instance: Instance) -> Gaps:
+    """Both radii, against what is promised of them."""
+    known, (D, e), (X, f) = found(instance), scaled_down(instance["D"]), scaled_down(instance["X"])
+    rad = instance.arrays.get("D_radius")
+    E = np.zeros_like(D) if rad is None else np.ldexp(rad, -e)
+    lengths, norm = np.linalg.norm(X, axis=1), float(np.linalg.norm((D @ D.T) * (X @ X.T), 2)) ** 0.5
+    moved = min(size_of(E) * float(lengths.max()), float(np.linalg.norm(E, axis=1).max()) * size_of(X))
+    dimension = len(X) + D.shape[1] + X.shape[1]
+    return {
+        "smallest": singular_width(known["smallest"], norm, dimension, moved, e + f),
+        "largest": largest_width(known["largest"], norm, dimension, moved, e + f),
+    }
 
 
 def _with_radii(variant: str, share: float) -> SidesOf:
@@ -127,6 +155,11 @@ CLAIM = Claim(
     variants=(
         Variant("smallest", r"|\sigma_{\min}(J) - \sigma| \le \operatorname{rad}"),
         Variant("largest", r"|\|J\| - \sigma'| \le \operatorname{rad}'"),
+        Variant(
+            NARROW,
+            r"\operatorname{rad} \le \min(8 (n+k+d) u \|J\|^2/\sigma, \max(10^{-9} \sigma, 10^{-50} \|J\|)),\ "
+            r"\operatorname{rad}' \le 8 (n+k+d) u \|J\|, \text{ of exact data}",
+        ),
     ),
     sides=sides_of(gaps),
     exact=True,
@@ -141,6 +174,7 @@ CLAIM = Claim(
         Mutant("less-data-above", "0.9 times the radii of D, for the largest", _with_radii("largest", 0.9)),
         Mutant("least-row", r"\min_i \|x_i\| in place of the largest, for the radii of D", altered(_least_row)),
         Mutant("by-gram", r"the root of \lambda_{\min}(J J^\top) in float64", on_exact_data(_by_gram)),
+        *wide(widths, "smallest", "largest"),
     ),
     extremal=(*EXTREMAL, {**_PLAIN, "n": 40, "k": 8, "d": 6, "digits": 6, "seed": 6}),
     floor=0.95,

@@ -10,7 +10,18 @@ from scipy.linalg import eigvalsh, svdvals
 from jacspec import Estimate
 from jacspec.enclosure import khatri_rao_singular_values
 from verification.claim import Claim, Kind, Mutant, Variant
-from verification.enclosed import Gaps, altered, shrunk, sides_of
+from verification.enclosed import (
+    NARROW,
+    Gaps,
+    altered,
+    largest_width,
+    narrow,
+    scaled_down,
+    shrunk,
+    sides_of,
+    singular_width,
+    wide,
+)
 from verification.hard_matrices import domain_of
 from verification.instances import Instance
 from verification.oracle import Compare, Gap, Spectrum, enclosed, exact, hadamard, root
@@ -28,10 +39,27 @@ def truths(instance: Instance) -> dict[str, Compare]:
     return {"smallest": root(spectrum.smallest), "largest": root(spectrum.largest)}
 
 
+def found(instance: Instance) -> tuple[Estimate, Estimate]:
+    """The intervals."""
+    known: tuple[Estimate, Estimate] = instance.once("found", lambda: khatri_rao_singular_values(instance["X"]))
+    return known
+
+
 def gaps(instance: Instance) -> Gaps:
     """Both singular values against their intervals."""
-    known = khatri_rao_singular_values(instance["X"])
-    return {name: enclosed(truth, e) for (name, truth), e in zip(truths(instance).items(), known, strict=True)}
+    both = zip(truths(instance).items(), found(instance), strict=True)
+    return {**{name: enclosed(truth, e) for (name, truth), e in both}, NARROW: narrow(widths(instance))}
+
+
+def widths(instance: Instance) -> Gaps:
+    """Both radii, against what is promised of them."""
+    X, e = scaled_down(instance["X"])
+    low, high = found(instance)
+    norm, dimension = float(np.linalg.norm((X @ X.T) ** 2, 2)) ** 0.5, len(X) + 2 * X.shape[1]
+    return {
+        "smallest": singular_width(low, norm, dimension, 0.0, 2 * e),
+        "largest": largest_width(high, norm, dimension, 0.0, 2 * e),
+    }
 
 
 def _moderate(instance: Instance) -> float:
@@ -83,6 +111,11 @@ CLAIM = Claim(
     variants=(
         Variant("smallest", r"|\sigma_{\min}(X * X) - \sigma| \le \operatorname{rad}"),
         Variant("largest", r"|\|X * X\| - \sigma'| \le \operatorname{rad}'"),
+        Variant(
+            NARROW,
+            r"\operatorname{rad} \le \min(8 (n+2d) u \|X*X\|^2/\sigma, \max(10^{-9} \sigma, 10^{-50} \|X*X\|)),\ "
+            r"\operatorname{rad}' \le 8 (n+2d) u \|X*X\|",
+        ),
     ),
     sides=sides_of(gaps),
     exact=True,
@@ -95,6 +128,7 @@ CLAIM = Claim(
                altered(_by_gram)),
         Mutant("noise", "rounding noise in place of an exact zero", altered(_rounding_noise)),
         Mutant("norm", r"\|X\|^2 for \|X * X\|", altered(_norm_of_x)),
+        *wide(widths, "smallest", "largest"),
     ),
     extremal=(
         {**_PLAIN, "n": 1, "d": 1, "seed": 0},

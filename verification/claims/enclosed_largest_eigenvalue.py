@@ -9,7 +9,17 @@ from jacspec import Estimate
 from jacspec.enclosure import largest_eigenvalue, symmetric_ball
 from verification.claim import Claim, Kind, Mutant, Variant
 from verification.claims.enclosed_smallest_eigenvalue import EXTREMAL, matrix_ball
-from verification.enclosed import Gaps, altered, on_exact_data, shrunk, sides_of
+from verification.enclosed import (
+    NARROW,
+    Gaps,
+    altered,
+    eigenvalue_width,
+    narrow,
+    on_exact_data,
+    shrunk,
+    sides_of,
+    wide,
+)
 from verification.hard_matrices import member, symmetric_domain
 from verification.instances import Instance
 from verification.oracle import Compare, Gap, Spectrum, enclosed
@@ -20,9 +30,21 @@ def truth(instance: Instance) -> Compare:
     return Spectrum(member(instance, "S", symmetric=True)).largest
 
 
+def found(instance: Instance) -> Estimate:
+    """The interval."""
+    known: Estimate = instance.once("found", lambda: largest_eigenvalue(matrix_ball(instance)))
+    return known
+
+
 def gaps(instance: Instance) -> Gaps:
     """The eigenvalue against its interval."""
-    return {"enclosed": enclosed(truth(instance), largest_eigenvalue(matrix_ball(instance)))}
+    return {"enclosed": enclosed(truth(instance), found(instance)), NARROW: narrow(widths(instance))}
+
+
+def widths(instance: Instance) -> Gaps:
+    """The radius, against what is promised of it."""
+    rad = instance.arrays.get("S_radius")
+    return {"enclosed": eigenvalue_width(found(instance), instance["S"], rad, smallest=False)}
 
 
 def _centre_only(instance: Instance) -> Gap | None:
@@ -63,7 +85,10 @@ CLAIM = Claim(
     source="numerics A.5; Rump, BIT 46 (2006); jacspec.enclosure.largest_eigenvalue",
     kind=Kind.UPPER,
     domain=symmetric_domain(),
-    variants=(Variant("enclosed", r"|\lambda_{\max}(A) - \lambda| \le \operatorname{rad}"),),
+    variants=(
+        Variant("enclosed", r"|\lambda_{\max}(A) - \lambda| \le \operatorname{rad}"),
+        Variant(NARROW, r"\operatorname{rad} \le 8 (n+3) u \|A\| + 2 \|\text{radii of the data}\|_F"),
+    ),
     sides=sides_of(gaps),
     exact=True,
     mutants=(
@@ -77,6 +102,7 @@ CLAIM = Claim(
         Mutant("bare-rayleigh", "without the rounding of the Rayleigh quotient", on_exact_data(_bare_rayleigh)),
         Mutant("lapack", r"the computed eigenvalue, with the radius u \|A\|", on_exact_data(_lapack)),
         Mutant("mean-row-sum", "the Rayleigh quotient of the vector of ones", on_exact_data(_row_sums)),
+        *wide(widths, "enclosed"),
     ),
     extremal=EXTREMAL,
     floor=0.95,

@@ -7,12 +7,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from flint import fmpq, fmpq_mat
 
 from jacspec.enclosure import BallMatrix, MinimumNormSolution, minimum_norm_solution
+from jacspec.rounding import UNIT_ROUNDOFF
 from verification.claim import Claim, Kind, Mutant, SidesOf, Variant
 from verification.claims.enclosed_jacobian_singular_values import EXTREMAL, gram_of, jacobian_domain, truths
-from verification.enclosed import Gaps, altered, on_exact_data, sides_of
+from verification.enclosed import (
+    FALSE,
+    NARROW,
+    Gaps,
+    altered,
+    narrow,
+    on_exact_data,
+    scaled_down,
+    sides_of,
+    size_of,
+    wide,
+    width,
+)
 from verification.hard_matrices import RELATIVE, ball, corner, member
 from verification.instances import Domain, Instance, Spec, generator
 from verification.oracle import (
@@ -46,8 +60,12 @@ def with_residual(instance: Instance) -> Instance:
 def found(instance: Instance, share: float = 1.0, share_of_r: float = 1.0) -> MinimumNormSolution:
     """The enclosure, with a share of the radii of D and of r."""
     D, rad, spread = instance["D"], instance.arrays.get("D_radius"), instance.arrays.get("r_radius")
-    known = D if rad is None or share == 0 else BallMatrix(D, share * rad)
-    return minimum_norm_solution(known, instance["X"], instance["r"], None if spread is None else share_of_r * spread)
+    ball = D if rad is None or share == 0 else BallMatrix(D, share * rad)
+    moved = None if spread is None else share_of_r * spread
+    known: MinimumNormSolution = instance.once(
+        f"found {share} {share_of_r}", lambda: minimum_norm_solution(ball, instance["X"], instance["r"], moved)
+    )
+    return known
 
 
 @dataclass(frozen=True)
@@ -76,17 +94,13 @@ def truth(instance: Instance) -> Truth:
     return known
 
 
-#: Where something is claimed of a matrix that has no right inverse: an error of 1 where none is allowed.
-_FALSE = Gap(fmpq(1), fmpq(1), fmpq(0))
-
-
 def of_solution(instance: Instance, s: MinimumNormSolution) -> Gaps:
     """What a solution claims; nothing where it does not say that J has a right inverse."""
     true = truth(instance).solution
     if s.delta is None:
         return {}
     if true is None:
-        return dict.fromkeys(("entries", "error", "norm", "inverse-norm"), _FALSE)
+        return dict.fromkeys(("entries", "error", "norm", "inverse-norm"), FALSE)  # there is no right inverse
     off = frobenius(true - exact(s.delta.mid))
     return {
         "entries": entries(true, exact(s.delta.mid), s.delta.rad),
@@ -97,8 +111,30 @@ def of_solution(instance: Instance, s: MinimumNormSolution) -> Gaps:
 
 
 def gaps(instance: Instance) -> Gaps:
-    """The solution, the norm of its error, its norm and that of J^+."""
-    return of_solution(instance, found(instance))
+    """The solution, the norm of its error, its norm and that of J^+; their radii where something is claimed."""
+    claimed = of_solution(instance, found(instance))
+    return {**claimed, NARROW: narrow(widths(instance))} if claimed else {}
+
+
+def widths(instance: Instance) -> Gaps:
+    """The four radii, against what the condition number and the radii of the data make of them."""
+    s = found(instance)
+    if s.delta is None:
+        return {}
+    (D, e), (X, f) = scaled_down(instance["D"]), scaled_down(instance["X"])
+    rad, spread = instance.arrays.get("D_radius"), size_of(instance.arrays.get("r_radius"))
+    moved = 0.0 if rad is None else size_of(np.ldexp(rad, -e)) * float(np.linalg.norm(X, axis=1).max())
+    kappa, inverse = s.sigma_max.upper / s.sigma_min.lower, s.inverse_norm.value
+    unit = 8 * (len(X) + D.shape[1] + X.shape[1]) * UNIT_ROUNDOFF
+    shift = math.ldexp(moved, e + f) * inverse  # of J, relative to sigma_min
+    relative = unit * kappa**2 + 4 * shift
+    error = s.norm.value * relative + 4 * spread * inverse
+    return {
+        "entries": width(float(s.delta.rad.max()), error),
+        "error": width(s.error, error),
+        "norm": width(s.norm.radius, 2 * error),
+        "inverse-norm": width(s.inverse_norm.radius, inverse * relative),
+    }
 
 
 def _altered(variant: str, share: float = 1.0, share_of_r: float = 1.0) -> SidesOf:
@@ -195,6 +231,11 @@ CLAIM = Claim(
         Variant("error", r"\|J^+ r - P\|_F \le \operatorname{error}"),
         Variant("norm", r"|\|J^+ r\|_F - \nu| \le \operatorname{rad}"),
         Variant("inverse-norm", r"|\|J^+\| - \nu'| \le \operatorname{rad}'"),
+        Variant(
+            NARROW,
+            r"\operatorname{error} \le 8 (n+k+d) u \kappa(J)^2 \|J^+ r\|,\ "
+            r"\operatorname{rad}' \le 8 (n+k+d) u \kappa(J)^2 \|J^+\|, \text{ of exact data}",
+        ),
     ),
     sides=sides_of(gaps),
     exact=True,
@@ -210,6 +251,7 @@ CLAIM = Claim(
         Mutant("by-norm", r"\|J\| in place of \sigma_{\min}(J)", on_exact_data(_by_norm)),
         Mutant("half-inverse", r"half of the radius of \|J^+\|", altered(_times("inverse-norm", 0.5))),
         Mutant("half-norm", r"half of the radius of \|J^+ r\|", altered(_times("norm", 0.5))),
+        *wide(widths, "entries", "error", "norm", "inverse-norm"),
     ),
     extremal=(*EXTREMAL, *_MORE),
     floor=0.3,  # nothing is said where J is singular, or may be within its radii

@@ -15,7 +15,17 @@ from jacspec.enclosure import SymmetricBall, smallest_eigenvalue, symmetric_ball
 from jacspec.enclosure.eigenvalues import cholesky_bound
 from jacspec.enclosure.refine import congruence
 from verification.claim import Claim, Kind, Mutant, Variant
-from verification.enclosed import Gaps, altered, on_exact_data, shrunk, sides_of
+from verification.enclosed import (
+    NARROW,
+    Gaps,
+    altered,
+    eigenvalue_width,
+    narrow,
+    on_exact_data,
+    shrunk,
+    sides_of,
+    wide,
+)
 from verification.hard_matrices import member, symmetric_domain
 from verification.instances import Instance
 from verification.oracle import Compare, Gap, Spectrum, enclosed, exact, located, rational
@@ -39,13 +49,26 @@ def truth(instance: Instance) -> Compare:
     return spectrum.smallest
 
 
+def found(instance: Instance) -> Estimate:
+    """The interval."""
+    known: Estimate = instance.once("found", lambda: smallest_eigenvalue(matrix_ball(instance)))
+    return known
+
+
 def gaps(instance: Instance) -> Gaps:
     """The eigenvalue against its interval, and the two proofs behind it, each in a lane of its own."""
     return {
-        "enclosed": enclosed(truth(instance), smallest_eigenvalue(matrix_ball(instance))),
+        "enclosed": enclosed(truth(instance), found(instance)),
         "cholesky": _factored(instance),
         "residual": _residual(instance),
+        NARROW: narrow(widths(instance)),
     }
+
+
+def widths(instance: Instance) -> Gaps:
+    """The radius, against what is promised of it."""
+    rad = instance.arrays.get("S_radius")
+    return {"enclosed": eigenvalue_width(found(instance), instance["S"], rad, smallest=True)}
 
 
 def _moderate(instance: Instance) -> Floats | None:
@@ -163,6 +186,11 @@ CLAIM = Claim(
         Variant("enclosed", r"|\lambda_{\min}(A) - \lambda| \le \operatorname{rad}"),
         Variant("cholesky", r"s - \lambda_{\min}(A) \le \text{the backward error, if } A - s I \text{ has a factor}"),
         Variant("residual", r"\|M^\top A M - I - D\| \le \text{the bound of its rounding}"),
+        Variant(
+            NARROW,
+            r"\operatorname{rad} \le 8 (n+3) u \|A\| + 2 \|\text{radii of the data}\|_F; "
+            r"\text{ of exact data } \le \max(10^{-9} |\lambda|, 10^{-50} \|A\|) \text{ as well}",
+        ),
     ),
     sides=sides_of(gaps),
     exact=True,
@@ -181,6 +209,7 @@ CLAIM = Claim(
         Mutant("less-residual", "0.1 times the bound of the residual", shrunk(gaps, "residual", 0.1)),
         Mutant("bare-rayleigh", "without the rounding of the Rayleigh quotient", on_exact_data(_bare_rayleigh)),
         Mutant("lapack", r"the computed eigenvalue, with the radius u \|A\|", on_exact_data(_lapack)),
+        *wide(widths, "enclosed"),
     ),
     extremal=EXTREMAL,
     floor=0.3,  # both proofs are looked at for exact matrices only

@@ -10,7 +10,19 @@ from scipy.linalg import eigvalsh, svdvals
 from jacspec import Estimate
 from jacspec.enclosure import smallest_singular_value
 from verification.claim import Claim, Kind, Mutant, Variant
-from verification.enclosed import Gaps, altered, on_exact_data, shrunk, sides_of
+from verification.enclosed import (
+    NARROW,
+    Gaps,
+    altered,
+    narrow,
+    on_exact_data,
+    scaled_down,
+    shrunk,
+    sides_of,
+    singular_width,
+    size_of,
+    wide,
+)
 from verification.hard_matrices import domain_of, member
 from verification.instances import Instance
 from verification.oracle import Compare, Gap, Spectrum, enclosed, root
@@ -24,13 +36,24 @@ def truth(instance: Instance) -> Compare:
 
 def found(instance: Instance, share: float = 1.0) -> Estimate:
     """The interval, with a share of the radii of the data."""
-    rad = instance.arrays.get("A_radius")
-    return smallest_singular_value(instance["A"], None if rad is None or share == 0 else share * rad)
+    A, rad = instance["A"], instance.arrays.get("A_radius")
+    known: Estimate = instance.once(
+        f"found {share}", lambda: smallest_singular_value(A, None if rad is None or share == 0 else share * rad)
+    )
+    return known
 
 
 def gaps(instance: Instance) -> Gaps:
     """The singular value against its interval."""
-    return {"enclosed": enclosed(truth(instance), found(instance))}
+    return {"enclosed": enclosed(truth(instance), found(instance)), NARROW: narrow(widths(instance))}
+
+
+def widths(instance: Instance) -> Gaps:
+    """The radius, against what is promised of it."""
+    B, e = scaled_down(instance["A"])
+    rad = instance.arrays.get("A_radius")
+    moved = 0.0 if rad is None else size_of(np.ldexp(rad, -e))
+    return {"enclosed": singular_width(found(instance), float(np.linalg.norm(B, 2)), sum(B.shape), moved, e)}
 
 
 def _lapack(instance: Instance) -> Gap | None:
@@ -62,7 +85,14 @@ CLAIM = Claim(
     source="numerics A.4 to A.7; Rump, BIT 46 (2006); jacspec.enclosure.smallest_singular_value",
     kind=Kind.UPPER,
     domain=domain_of("matrices", {"n": 5, "m": 7}, {"A": ("n", "m")}, ("A",), "A"),
-    variants=(Variant("enclosed", r"|\sigma_{\min}(A) - \sigma| \le \operatorname{rad}, \text{ 0 where singular}"),),
+    variants=(
+        Variant("enclosed", r"|\sigma_{\min}(A) - \sigma| \le \operatorname{rad}, \text{ 0 where singular}"),
+        Variant(
+            NARROW,
+            r"\operatorname{rad} \le \min(8 (n+m) u \|A\|^2/\sigma, \max(10^{-9} \sigma, 10^{-50} \|A\|)), "
+            r"\text{ of exact data}",
+        ),
+    ),
     sides=sides_of(gaps),
     exact=True,
     mutants=(
@@ -72,6 +102,7 @@ CLAIM = Claim(
         Mutant("less-data", "0.9 times the radii", altered(lambda i: enclosed(truth(i), found(i, 0.9)))),
         Mutant("lapack", "the computed singular value, with an error relative to itself", on_exact_data(_lapack)),
         Mutant("by-gram", r"the root of \lambda_{\min}(A A^\top), within 64 u \|A\|", on_exact_data(_by_gram)),
+        *wide(widths, "enclosed"),
     ),
     extremal=(
         {**_PLAIN, "n": 1, "m": 1, "seed": 0},

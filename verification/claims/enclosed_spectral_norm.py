@@ -8,7 +8,19 @@ from scipy.linalg import svdvals
 from jacspec import Estimate
 from jacspec.enclosure import spectral_norm
 from verification.claim import Claim, Kind, Mutant, Variant
-from verification.enclosed import Gaps, altered, on_exact_data, shrunk, sides_of
+from verification.enclosed import (
+    NARROW,
+    Gaps,
+    altered,
+    largest_width,
+    narrow,
+    on_exact_data,
+    scaled_down,
+    shrunk,
+    sides_of,
+    size_of,
+    wide,
+)
 from verification.hard_matrices import domain_of, member
 from verification.instances import Instance
 from verification.oracle import Compare, Gap, Spectrum, enclosed, root
@@ -22,13 +34,24 @@ def truth(instance: Instance) -> Compare:
 
 def found(instance: Instance, share: float = 1.0) -> Estimate:
     """The interval, with a share of the radii of the data."""
-    rad = instance.arrays.get("A_radius")
-    return spectral_norm(instance["A"], None if rad is None or share == 0 else share * rad)
+    A, rad = instance["A"], instance.arrays.get("A_radius")
+    known: Estimate = instance.once(
+        f"found {share}", lambda: spectral_norm(A, None if rad is None or share == 0 else share * rad)
+    )
+    return known
 
 
 def gaps(instance: Instance) -> Gaps:
     """The norm against its interval."""
-    return {"enclosed": enclosed(truth(instance), found(instance))}
+    return {"enclosed": enclosed(truth(instance), found(instance)), NARROW: narrow(widths(instance))}
+
+
+def widths(instance: Instance) -> Gaps:
+    """The radius, against what is promised of it."""
+    B, e = scaled_down(instance["A"])
+    rad = instance.arrays.get("A_radius")
+    moved = 0.0 if rad is None else size_of(np.ldexp(rad, -e))
+    return {"enclosed": largest_width(found(instance), float(np.linalg.norm(B, 2)), sum(B.shape), moved, e)}
 
 
 def _lapack(instance: Instance) -> Gap | None:
@@ -54,7 +77,10 @@ CLAIM = Claim(
     source="numerics A.5; Rump, BIT 46 (2006); jacspec.enclosure.spectral_norm",
     kind=Kind.UPPER,
     domain=domain_of("matrices", {"n": 6, "m": 6}, {"A": ("n", "m")}, ("A",), "A"),
-    variants=(Variant("enclosed", r"|\|A\| - \sigma| \le \operatorname{rad}"),),
+    variants=(
+        Variant("enclosed", r"|\|A\| - \sigma| \le \operatorname{rad}"),
+        Variant(NARROW, r"\operatorname{rad} \le 8 (n+m) u \|A\| + 2 \|\text{radii of the data}\|_F"),
+    ),
     sides=sides_of(gaps),
     exact=True,
     mutants=(
@@ -67,6 +93,7 @@ CLAIM = Claim(
         Mutant("less-data", "0.9 times the radii", altered(lambda i: enclosed(truth(i), found(i, 0.9)))),
         Mutant("lapack", r"the computed singular value, with half a unit in the last place", on_exact_data(_lapack)),
         Mutant("frobenius", "the Frobenius norm in its place", altered(_frobenius)),
+        *wide(widths, "enclosed"),
     ),
     extremal=(
         {**_PLAIN, "n": 1, "m": 1, "seed": 0},
