@@ -213,11 +213,15 @@ def test_bad_configurations(case) -> None:
 
 def test_bundles_fill_the_lanes() -> None:
     keys = [Key(n, k, t) for n in (5, 9) for k in (2, 4) for t in range(6)]
-    cut = list(trials.bundles(keys))
+    cut = list(trials.bundles(SMALL, keys))
     assert sorted(key for bundle in cut for key in bundle) == keys
-    assert [len(bundle) for bundle in cut] == [8, 8, 4, 4]  # the dearest first
+    assert [len(bundle) for bundle in cut] == [8, 4, 8, 4]  # the dearest first
     assert all(len({key.n for key in bundle}) == 1 for bundle in cut)
-    assert cut[0][0] == Key(9, 4, 0)
+    assert [bundle[0] for bundle in cut[:2]] == [Key(9, 2, 0), Key(9, 4, 2)]
+    assert [len(bundle) for bundle in trials.bundles(SMALL, keys, 16)] == [12, 12]
+    # ... but not when that is long work, or trials run one by one
+    for slow in (replace(SMALL, steps=10**9), replace(SMALL, algorithm="sgd")):
+        assert [len(bundle) for bundle in trials.bundles(slow, keys, 16)] == [8, 4, 8, 4]
 
 
 # -- evidence -------------------------------------------------------------------------------------------------------

@@ -144,8 +144,8 @@ def _scale(typingctx: Any, c: Any, r: Any, m: Any) -> Any:
     return types.void(i, i, i), generate
 
 
-def _lanes(pair, parameter, X, y, W, v, eta, rows, limits, active, steps, done, work, out):
-    """Up to `steps` steps of gradient descent in all lanes; a lane that meets a limit stands still from there.
+def _lanes(pair, parameter, X, y, W, v, eta, rows, rule, state, steps, eager, work, out):
+    """Up to `steps` steps of gradient descent in all lanes; a lane that has ended stands still from there.
 
     Parameters
     ----------
@@ -155,21 +155,26 @@ def _lanes(pair, parameter, X, y, W, v, eta, rows, limits, active, steps, done, 
         n is a multiple of `ROWS` and k of `UNITS`; rows from `rows` on are zero, and units beyond a lane's width have
         v = 0.
     eta : (LANES,) float64
-    limits : (2, LANES) float64
-        Squares of the residual norms at which a lane stops: reached, and exceeded.
-    active : (LANES,) int64
-        1 while a lane moves; set to 0 (reached) or -1 (exceeded) here.
-    done : (LANES,) int64
-        Steps made, added to.
+    rule : (2,) float64
+        A run has converged when ``||r_t||^2`` is at most the first times ``||r_0||^2`` (never, for a tolerance of
+        zero), and diverged when it exceeds the second times ``||r_0||^2`` or the lane's `floor`, if that is larger.
+    state : tuple of active, budget, done (LANES,) int64, floor, first, last (LANES,) float64
+        `active` is 1 while a lane moves and becomes 0 (converged), -1 (diverged) or 2 (`budget` steps made) here.
+        `done` counts the steps of a lane, `first` and `last` are the first and the last ``||r_t||^2`` of its run.
+    eager : bool
+        Whether to return as soon as a lane ends, so that it can get another problem.
     work : tuple of Z, D (k, block, LANES), G (k, d, LANES), r (n, LANES)
+        Their k may be larger.
     out : (steps, LANES) float64
         ``||r_t||^2`` before each step, or where a lane stands.
 
     Returns
     -------
-    Nothing; it ends early when no lane moves, and rows of `out` from there on are left alone.
+    int
+        How many rows of `out` are filled: fewer than `steps` when no lane moves, or after one that ended if `eager`.
     """
     Z, D, G, r = work
+    active, budget, done, floor, first, last = state
     n, d = X.shape[0], X.shape[1]
     k, block = W.shape[0], Z.shape[1]
     squares = np.zeros(LANES)
@@ -212,24 +217,34 @@ def _lanes(pair, parameter, X, y, W, v, eta, rows, limits, active, steps, done, 
         for i in range(rows):
             for q in range(LANES):
                 squares[q] += r[i, q] * r[i, q]
-        moving = 0
+        moving, ended = 0, 0
         for q in range(LANES):
             out[step, q] = squares[q]
-            if active[q] == 1:
-                if not squares[q] <= limits[1, q]:
-                    active[q] = -1
-                elif squares[q] <= limits[0, q]:
-                    active[q] = 0
-                else:
-                    moving += 1
-                    done[q] += 1
-        if moving == 0:
-            return
-        for unit in range(k):
-            for j in range(d):
-                for q in range(LANES):
-                    change = eta[q] * v[unit, q] * G[unit, j, q]
-                    W[unit, j, q] -= change if active[q] == 1 else 0.0
+            if active[q] != 1:
+                continue
+            last[q] = squares[q]
+            if done[q] == 0:
+                first[q] = squares[q]
+            if not squares[q] <= rule[1] * max(first[q], floor[q]):
+                active[q] = -1
+            elif squares[q] <= rule[0] * first[q] and (rule[0] > 0.0 or squares[q] == 0.0 == first[q]):
+                active[q] = 0
+            elif done[q] == budget[q]:
+                active[q] = 2
+            else:
+                moving += 1
+                done[q] += 1
+                continue
+            ended += 1
+        if moving > 0:
+            for unit in range(k):
+                for j in range(d):
+                    for q in range(LANES):
+                        change = eta[q] * v[unit, q] * G[unit, j, q]
+                        W[unit, j, q] -= change if active[q] == 1 else 0.0
+        if moving == 0 or (eager and ended > 0):
+            return step + 1
+    return steps
 
 
 @cache
@@ -241,8 +256,9 @@ def lanes() -> Any:
         return types.Array(kind, ndim, "C")
 
     work = types.Tuple((array(real, 3), array(real, 3), array(real, 3), array(real, 2)))
-    signature = types.void(
+    state = types.Tuple((*(array(i, 1),) * 3, *(array(real, 1),) * 3))
+    signature = i(
         *(i, real, array(real, 3), array(real, 2), array(real, 3), array(real, 2), array(real, 1)),
-        *(i, array(real, 2), array(i, 1), i, array(i, 1), work, array(real, 2)),
+        *(i, array(real, 1), state, i, types.boolean, work, array(real, 2)),
     )
     return numba.njit(signature, cache=True, nogil=True, error_model="numpy", fastmath=False)(_lanes)

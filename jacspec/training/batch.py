@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import InputError, check_choice, check_int, check_matrix, check_real, check_vector
-from .._jit import run_tasks
+from .._jit import run_tasks, threads
 from .._native import aligned
 from ..elementwise import kernel_address
 from ..network import ShallowNet
@@ -31,6 +32,9 @@ Floats = NDArray[np.float64]
 #: Entries of pre-activations that a group works on at a time, over its lanes: 64 KiB, half of a first-level cache
 #: with phi' beside it in the second.
 _BLOCK = 1 << 13
+_TINY = float(np.finfo(float).tiny)
+#: Statuses by the number with which the kernel ends a lane; 2 is its budget, the caller's or an interrupt's.
+_STATUS: dict[int, Status] = {0: "converged", -1: "diverged"}
 #: Seconds of work between two looks at the keyboard and the callback.
 _CHUNK_SECONDS = 0.1
 
@@ -74,82 +78,131 @@ class Batch:
         return np.asarray(np.where(self.initial_residual_norms > 0, self.residual_norms / safe, 0.0))
 
 
-class _Group:
-    """Up to `LANES` problems of one activation, n and d."""
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What became of one problem, in its own units; squares of residual norms."""
 
-    def __init__(self, members: Sequence[int], problems: Sequence[Problem], tolerance: float, norms: Floats) -> None:
-        self.members, self.problems = members, problems
-        first = problems[0]
-        n, d = first.X.shape
-        k = max(p.net.k for p in problems)
-        k += -k % UNITS
+    W: Floats
+    steps: int
+    ending: int
+    first: float
+    last: float
+    curve: Floats
+
+
+class _Queue:
+    """Problems of one activation, n and d that wait for a lane, the narrowest first.
+
+    Narrow networks take the most steps, as a rule, and what starts last should end soon after: lanes without a problem
+    cost as much as others.
+    """
+
+    def __init__(self, members: Sequence[int], problems: Sequence[Problem], norms: Floats) -> None:
+        self.problems, self.norms = problems, norms
+        self._waiting = deque(sorted(members, key=lambda i: (problems[i].net.k, i)))
+        self.first, self.widest = problems[members[0]], problems[self._waiting[-1]].net.k
+        self.cost = self.first.X.size * sum(problems[i].net.k for i in members)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def take(self) -> int | None:
+        """The next one. Groups on several threads share a queue; who gets which problem changes no bit of it."""
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
+
+
+class _Group:
+    """`LANES` trainings at a time; a lane whose run has ended gets the next problem of the queue."""
+
+    def __init__(self, queue: _Queue, tolerance: float, budget: int, every: int, found: dict[int, _Run]) -> None:
+        self.queue, self.budget, self.every, self.found = queue, budget, every, found
+        n, d = queue.first.X.shape
+        k = queue.widest + -queue.widest % UNITS
         padded = n + -n % ROWS
         self.rows = n
         self.X, self.y = aligned((padded, d, LANES)), aligned((padded, LANES))
         self.W, self.v, self.eta = aligned((k, d, LANES)), aligned((k, LANES)), np.zeros(LANES)
-        self.limits = np.full((2, LANES), np.inf)
-        self.active = np.zeros(LANES, dtype=np.int64)
-        self.done = np.zeros(LANES, dtype=np.int64)
-        for q, p in enumerate(problems):
-            self.X[:n, :, q], self.y[:n, q] = p.X, p.y
-            self.W[: p.net.k, :, q], self.v[: p.net.k, q], self.eta[q] = p.net.W, p.v, p.eta
-            self.active[q] = 1
-        found = kernel_address(first.net.activation, "float64")
-        assert found is not None
-        self.pair, self.parameter = found
-        block = max(ROWS, _BLOCK // (k * LANES) // ROWS * ROWS)
-        block = min(padded, block)
+        # where the square underflows, zero is still close enough
+        self.rule = np.array([max(tolerance**2, _TINY) if tolerance > 0 else 0.0, DIVERGED**2])
+        self.active, self.limit, self.done = (np.zeros(LANES, dtype=np.int64) for _ in range(3))
+        self.floor, self.first, self.last = (np.zeros(LANES) for _ in range(3))
+        self.members: list[int | None] = [None] * LANES
+        self.curves: list[list[Floats]] = [[] for _ in range(LANES)]
+        address = kernel_address(queue.first.net.activation, "float64")
+        assert address is not None
+        self.pair, self.parameter = address
+        block = min(padded, max(ROWS, _BLOCK // (k * LANES) // ROWS * ROWS))
         shape = (k, block, LANES)
         self.work = (aligned(shape), aligned(shape), aligned((k, d, LANES)), aligned((padded, LANES)))
-        self.squares = np.zeros(LANES)
-        self.curves: list[Floats] = []
-        self._start(tolerance, norms)
-
-    def _start(self, tolerance: float, norms: Floats) -> None:
-        """``||r_0||`` and what follows from it."""
-        self.limits[0] = np.inf  # every lane stands still, and the kernel returns after looking at the residuals
-        out = self._run(1)
-        self.squares = out[0].copy()
-        scale = np.array([math.ldexp(1.0, -p.exponent) for p in self.problems])
-        own = self.squares[: len(self.problems)]
-        self.limits[0] = -1.0
-        if tolerance > 0:
-            self.limits[0, : len(own)] = tolerance**2 * own
-        self.limits[0, : len(own)] = np.where(own == 0, 0.0, self.limits[0, : len(own)])
-        self.limits[1, : len(own)] = DIVERGED**2 * np.maximum(own, (norms[list(self.members)] * scale) ** 2)
-        self.active[: len(own)] = 1
-        self.initial = np.sqrt(own)
-
-    def _run(self, steps: int) -> Floats:
-        out = np.zeros((steps, LANES))
-        lanes()(
-            *(self.pair, self.parameter, self.X, self.y, self.W, self.v, self.eta, self.rows, self.limits),
-            *(self.active, steps, self.done, self.work, out),
-        )
-        return out
+        self._fill()
 
     @property
-    def moving(self) -> bool:
-        """Whether a lane has not ended."""
-        return bool(np.any(self.active == 1))
+    def moving(self) -> int:
+        """Lanes whose runs have not ended."""
+        return int(np.sum(self.active == 1))
 
-    def advance(self, first: int, steps: int, every: int) -> None:
-        """Some steps from step `first` on; residuals before steps that are multiples of `every` are kept."""
-        if self.moving:
-            out = self._run(steps)
-            last = int(self.done.max()) - first
-            out[last + 1 :] = out[min(last, steps - 1)]  # where all ended early: from there on nothing changes
-            self.squares = out[-1].copy()
-        else:
-            out = np.broadcast_to(self.squares, (steps, LANES))
-        t = np.arange(first, first + steps)
-        self.curves.append(out[t % every == 0].copy())
+    @property
+    def longest(self) -> int:
+        """The most steps of a run that has not ended."""
+        return int(np.max(self.done, where=self.active == 1, initial=0))
+
+    def advance(self, steps: int) -> None:
+        """So many steps in all lanes that move."""
+        while steps > 0 and self.moving:
+            steps -= self._run(steps)
+            self._collect()
+            self._fill()
 
     def finish(self) -> None:
-        """The residuals where the lanes stand."""
-        kept, self.active[:] = self.active.copy(), 0
-        self.squares = self._run(1)[0].copy()
-        self.active[:] = kept
+        """End all runs where they stand, and those that wait before their first step."""
+        self.budget = 0
+        self.limit[:] = self.done
+        while self.moving:
+            self._run(1)
+            self._collect()
+            self._fill()
+
+    def _run(self, steps: int) -> int:
+        """The kernel, on no more units than the problems at hand have."""
+        width = max((self.queue.problems[i].net.k for i in self.members if i is not None), default=UNITS)
+        width += -width % UNITS
+        steps = min(steps, int(np.max(self.limit - self.done, where=self.active == 1, initial=0)) + 1)
+        before, moved = self.done.copy(), self.active == 1
+        out = np.empty((steps, LANES))
+        state = (self.active, self.limit, self.done, self.floor, self.first, self.last)
+        made = lanes()(
+            *(self.pair, self.parameter, self.X, self.y, self.W[:width], self.v[:width], self.eta, self.rows),
+            *(self.rule, state, steps, len(self.queue) > 0, self.work, out),
+        )
+        for q in np.flatnonzero(moved):
+            seen = self.done[q] - before[q] + (self.active[q] != 1)
+            self.curves[q].append(out[-before[q] % self.every : seen : self.every, q].copy())
+        return int(made)
+
+    def _collect(self) -> None:
+        """Put away the runs that have ended."""
+        for q, i in enumerate(self.members):
+            if i is not None and self.active[q] != 1:
+                W = self.W[: self.queue.problems[i].net.k, :, q].copy()
+                ended = int(self.done[q]), int(self.active[q]), float(self.first[q]), float(self.last[q])
+                self.found[i] = _Run(W, *ended, np.concatenate(self.curves[q]))
+                self.members[q] = None
+
+    def _fill(self) -> None:
+        """Give free lanes what waits."""
+        for q in range(LANES):
+            if self.members[q] is None and (i := self.queue.take()) is not None:
+                p = self.queue.problems[i]
+                k, n = p.net.k, self.rows
+                self.X[:n, :, q], self.y[:n, q], self.eta[q] = p.X, p.y, p.eta
+                self.W[:k, :, q], self.v[:k, q] = p.net.W, p.v
+                self.W[k:, :, q], self.v[k:, q] = 0.0, 0.0
+                self.active[q], self.limit[q], self.done[q] = 1, self.budget, 0
+                self.floor[q] = (self.queue.norms[i] * math.ldexp(1.0, -p.exponent)) ** 2
+                self.members[q], self.curves[q] = i, []
 
 
 def train_many(
@@ -166,9 +219,10 @@ def train_many(
 ) -> Batch:
     r"""Train the hidden layer of many small networks by gradient descent, each on its own data.
 
-    Problems of one activation and one shape (n, d) run in groups of eight, sorted by width; a narrower network is
-    padded with units of output weight zero, which changes none of its bits. So a problem's result does not depend on
-    its company. It differs from `train`'s in the last digits: sums are taken in another order.
+    Problems of one activation and one shape (n, d) run eight at a time, the narrowest first; where a run ends, the
+    next problem takes its place. A narrower network is padded with units of output weight zero, which changes none of
+    its bits. So a problem's result does not depend on its company. It differs from `train`'s in the last digits: sums
+    are taken in another order.
 
     Parameters
     ----------
@@ -186,7 +240,8 @@ def train_many(
     every : int, optional
         Residuals are recorded after every so many steps; about 100 times by default.
     progress : callable, optional
-        ``progress(step, moving)``, about ten times a second: steps made, and runs that have not ended.
+        ``progress(step, moving)``, about ten times a second: the most steps of a run that has not ended, and how many
+        have not ended, those that wait for their turn among them.
 
     Returns
     -------
@@ -223,21 +278,20 @@ def train_many(
     norms = np.array([labels_norm(np.ldexp(p.y, p.exponent)) for p in problems])
 
     began = time.perf_counter()
-    groups = _groups(problems, tolerance, norms)
-    made, size, interrupted = 0, 1, False
+    found: dict[int, _Run] = {}
+    groups = _groups(problems, norms, tolerance, steps, every, found)
+    size, interrupted = 1, False
     with Interrupts() as interrupts:
-        while made < steps and not interrupted and any(group.moving for group in groups):
-            count = min(size, steps - made)
+        while not interrupted and any(group.moving for group in groups):
             since = time.perf_counter()
-            run_tasks([partial(group.advance, made, count, every) for group in groups])
+            run_tasks([partial(group.advance, size) for group in groups])
             taken = time.perf_counter() - since
-            made += count
-            size = max(1, min(1 << 20, 2 * size, int(count * _CHUNK_SECONDS / max(taken, 1e-7))))
+            size = max(1, min(1 << 20, 2 * size, int(size * _CHUNK_SECONDS / max(taken, 1e-7))))
             if progress is not None:
-                progress(made, sum(int(np.sum(group.active == 1)) for group in groups))
+                progress(max(group.longest for group in groups), len(problems) - len(found))
             interrupted = interrupts.seen
     run_tasks([group.finish for group in groups])
-    return _collect(groups, problems, made, every, interrupted, time.perf_counter() - began)
+    return _collect(found, problems, every, steps, time.perf_counter() - began)
 
 
 def _problems(nets: Any, Xs: Any, ys: Any, eta: Any, eta_bar: float) -> list[Problem]:
@@ -267,41 +321,37 @@ def _problems(nets: Any, Xs: Any, ys: Any, eta: Any, eta_bar: float) -> list[Pro
     return out
 
 
-def _groups(problems: list[Problem], tolerance: float, norms: Floats) -> list[_Group]:
-    """Groups of one activation and shape, widths next to each other; the widest first, so that no thread waits long."""
+def _groups(
+    problems: list[Problem], norms: Floats, tolerance: float, budget: int, every: int, found: dict[int, _Run]
+) -> list[_Group]:
+    """Groups of one activation and shape, for each of them as many as processors can use; the dearest first."""
     kinds: dict[Any, list[int]] = {}
     for i, p in enumerate(problems):
         kinds.setdefault((p.net.activation, p.X.shape), []).append(i)
-    cut = []
-    for members in kinds.values():
-        members.sort(key=lambda i: (-problems[i].net.k, i))
-        cut += [members[start : start + LANES] for start in range(0, len(members), LANES)]
-    cut.sort(key=lambda members: (-problems[members[0]].net.k * problems[members[0]].X.size, members[0]))
-    return [_Group(members, [problems[i] for i in members], tolerance, norms) for members in cut]
+    queues = [_Queue(members, problems, norms) for members in kinds.values()]
+    queues.sort(key=lambda queue: -queue.cost)
+    groups = []
+    for queue in queues:
+        for _ in range(min(threads(), -(-len(queue) // LANES))):
+            groups.append(_Group(queue, tolerance, budget, every, found))
+    return groups
 
 
-def _collect(
-    groups: list[_Group], problems: list[Problem], made: int, every: int, interrupted: bool, seconds: float
-) -> Batch:
+def _collect(found: dict[int, _Run], problems: list[Problem], every: int, budget: int, seconds: float) -> Batch:
     m = len(problems)
-    records = np.arange(0, made, every)
-    nets: list[Any] = [None] * m
-    statuses: list[Any] = ["budget"] * m
-    steps, initial, final, curves = np.zeros(m, np.int64), np.zeros(m), np.zeros(m), np.zeros((m, len(records)))
-    for group in groups:
-        squares = np.concatenate(group.curves) if group.curves else np.zeros((0, LANES))
-        for q, (i, p) in enumerate(zip(group.members, group.problems, strict=True)):
-            W = group.W[: p.net.k, :, q]
-            nets[i] = ShallowNet(W, p.net.v, p.net.activation) if np.all(np.isfinite(W)) else p.net
-            steps[i] = group.done[q]
-            with np.errstate(invalid="ignore"):
-                final[i] = p.unscale(np.sqrt(group.squares[q]))
-                curves[i] = p.unscale(np.sqrt(squares[:, q]))
-            initial[i] = p.unscale(group.initial[q])
-            reached = group.limits[0, q] >= 0 and group.squares[q] <= group.limits[0, q]
-            exceeded = not group.squares[q] <= group.limits[1, q]
-            last = "interrupted" if interrupted else "budget"
-            statuses[i] = "converged" if reached else "diverged" if exceeded else last
+    runs = [found[i] for i in range(m)]
+    steps = np.array([run.steps for run in runs])
+    records = np.arange(0, max(1, int(steps.max())), every)
+    initial, final, curves = np.zeros(m), np.zeros(m), np.zeros((m, len(records)))
+    nets, statuses = [], []
+    for i, (p, run) in enumerate(zip(problems, runs, strict=True)):
+        nets.append(ShallowNet(run.W, p.net.v, p.net.activation) if np.all(np.isfinite(run.W)) else p.net)
+        statuses.append(_STATUS.get(run.ending, "budget" if run.steps == budget else "interrupted"))
+        curves[i] = run.last
+        kept = run.curve[: len(records)]
+        curves[i, : len(kept)] = kept
+        with np.errstate(invalid="ignore"):
+            initial[i], final[i], curves[i] = (p.unscale(np.sqrt(x)) for x in (run.first, run.last, curves[i]))
     eta = np.array([_unscaled(p) for p in problems])
     for array in (eta, steps, initial, final, records, curves):
         array.setflags(write=False)

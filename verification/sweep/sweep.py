@@ -10,9 +10,12 @@ from verification.store import Store
 
 from .engines import Engine
 from .plan import Plan, by_cell
-from .trials import Key, Row, bundles, cost
+from .trials import LANES, Key, Row, bundles, cost
 
 __all__ = ["Progress", "Sweep"]
+
+#: Trials for each lane of a bundle, at most: more of them keep lanes busier, and lose more when the plug is pulled.
+_ROUNDS = 4
 
 
 @dataclass
@@ -75,7 +78,8 @@ class Sweep:
         self.progress.found = sum(map(len, cells.values()))
         wanted = [key for cell in plan.cells for key in plan.missing(cell, cells.get(cell, {}))]
         self.progress.total = sum(cost(config, key) for key in wanted)
-        queue = list(bundles(wanted))[::-1]
+        most = self._most(len(wanted))
+        queue = list(bundles(config, wanted, most))[::-1]
         asked = set(wanted)
         running = 0
         while queue or running:
@@ -120,4 +124,9 @@ class Sweep:
             new += [key for key in missing if key not in asked]
         asked |= set(new)
         self.progress.total += sum(cost(self.plan.config, key) for key in new)
-        return list(bundles(new))[::-1]
+        return list(bundles(self.plan.config, new, self._most(len(new))))[::-1]
+
+    def _most(self, trials: int) -> int:
+        """Trials in a bundle: several for each lane, if every worker still gets several bundles."""
+        rounds = trials // (2 * LANES * self.engine.capacity)
+        return LANES * max(1, min(_ROUNDS, rounds))

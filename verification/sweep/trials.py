@@ -20,6 +20,8 @@ __all__ = ["LANES", "Key", "Row", "bundles", "cost", "run_trials"]
 
 #: Up to this many pre-activations a problem shares a vector register with seven others; beyond, `train` is as fast.
 _SMALL = 1 << 15
+#: Work of a bundle of more than `LANES` trials, in multiplications: twenty seconds of a core if it uses its budgets.
+_LONG = 1e12
 
 
 class Key(NamedTuple):
@@ -88,20 +90,27 @@ def cost(config: Configuration, key: Key) -> float:
     return 4.0 * key.n * key.k * (config.d + 20) * config.budget(key.n)
 
 
-def bundles(keys: Iterable[Key]) -> Iterator[tuple[Key, ...]]:
-    """Keys in bundles for `run_trials`: one n each, widths next to each other, at most `LANES` of them.
+def bundles(config: Configuration, keys: Iterable[Key], most: int = LANES) -> Iterator[tuple[Key, ...]]:
+    """Keys in bundles for `run_trials`: one n each, widths next to each other.
 
-    The dearest come first. How trials are bundled changes no bit of any row.
+    Trials that share vectors come in bundles of up to `most`, so that a lane whose run has ended gets the next one, as
+    long as a bundle is no long work; others up to `LANES` together. The dearest come first. How trials are bundled
+    changes no bit of any row.
     """
-    by_n: dict[int, list[Key]] = {}
+    kinds: dict[tuple[int, bool], list[Key]] = {}
     for key in keys:
-        by_n.setdefault(key.n, []).append(key)
+        kinds.setdefault((key.n, _in_lanes(config, key)), []).append(key)
     cut = []
-    for members in by_n.values():
-        members.sort(key=lambda key: (-key.k, key.trial))
-        cut += [tuple(members[start : start + LANES]) for start in range(0, len(members), LANES)]
+    for (_, small), members in kinds.items():
+        # the narrowest first: they take the most steps, and a lane that is left alone at the end runs idle company
+        members.sort(key=lambda key: (key.k, key.trial))
+        while members:
+            widest = members[: most if small else LANES][-1]
+            count = min(most, int(_LONG / cost(config, widest)) // LANES * LANES) if small else LANES
+            cut.append(tuple(members[: max(LANES, count)]))
+            del members[: len(cut[-1])]
     # the widest k of the largest n first: what is left for last is short, and no worker waits long
-    yield from sorted(cut, key=lambda members: (-members[0].n * members[0].k, -members[0].n, members[0].trial))
+    yield from sorted(cut, key=lambda members: (-members[-1].n * members[-1].k, -members[-1].n, members[0]))
 
 
 def run_trials(config: Configuration, keys: Sequence[Key]) -> list[Row]:
@@ -131,7 +140,7 @@ def run_trials(config: Configuration, keys: Sequence[Key]) -> list[Row]:
     keys = [Key(*key) for key in keys]
     found: dict[Key, Row] = {}
     small = [key for key in keys if _in_lanes(config, key)]
-    for bundle in bundles(small):  # one bundle at a time: it keeps one core busy, and its memory is bounded
+    for bundle in bundles(config, small, len(small)):  # one at a time, so that memory is bounded
         problems = [config.problem(*key) for key in bundle]
         budget = config.budget(bundle[0].n)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
