@@ -22,7 +22,7 @@ from verification.report.formulas import mathml
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 TUTORIALS = ("tutorial-theorist", "tutorial-hypothesis", "tutorial-data")
-PAGES = (*TUTORIALS, "own-data", "own-activation", "own-lemmas", "certificates")
+PAGES = (*TUTORIALS, "own-data", "own-activation", "own-lemmas", "check", "constants", "certificates")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 
 
@@ -149,6 +149,8 @@ def run(arguments: list[str], cwd: Path, *site: Path) -> subprocess.CompletedPro
 def words(line: str) -> list[str]:
     if line.startswith("jacspec "):
         return [sys.executable, "-c", "from verification.cli import run; run()", *shlex.split(line)[1:]]
+    if line.startswith("python -m verification."):
+        return [sys.executable, *shlex.split(line)[1:]]
     assert line.startswith("python -m pytest "), line
     return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *shlex.split(line)[3:]]
 
@@ -185,11 +187,7 @@ CONFIGURATION = {"toml": check_entry_points, "ini": check_ini}
 def test_tutorials_work_and_show_what_happens(name: str, tmp_path: Path, plugin_site: Path) -> None:
     """Blocks in order, in one folder; every line of a ```text block comes from what ran before it."""
     blocks = BLOCK.findall((DOCS / f"{name}.md").read_text(encoding="utf-8"))
-    assert (
-        {"python", "console", "text"}
-        <= {language for language, _ in blocks}
-        <= {*CONFIGURATION, "python", "console", "text"}
-    )
+    assert "console" in {language for language, _ in blocks} <= {*CONFIGURATION, "python", "console", "text"}
     printed: list[str] = []
     for index, (language, body) in enumerate(blocks):
         shown = blocks[index + 1][1] if index + 1 < len(blocks) else ""
