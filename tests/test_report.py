@@ -191,7 +191,7 @@ def test_what_users_name_is_escaped() -> None:
     found["claims"][0] |= {"title": evil, "id": evil, "file": evil}
     found["claims"][0]["mutants"] = [{"name": evil, "why": evil, "refuted": False}]
     found["statements"] = {
-        evil: {"statement": evil, "source": evil, "domain": evil, "assumptions": [evil], "variants": []}
+        evil: {"statement": evil, "source": evil, "domain": evil, "assumptions": [evil], "variants": [], "proof": evil}
     }
     page = Page(render(found))
     assert "script" not in [tag for tag, _ in page.attributes]

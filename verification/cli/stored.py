@@ -117,7 +117,7 @@ def constants_section(
     print_constants(out, found)
     print_digits(out, hermite_digits(found, HERMITE, digits), digits)
     out.print(f"SHA-256 of X: {data.sha256}", markup=False)
-    return Section(f"Constants of {source}", tuple(out.blocks))
+    return Section(f"Constants of {reading.same(source, ())}", tuple(out.blocks))
 
 
 def run_section(path: str, say: Say) -> Section:

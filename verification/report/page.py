@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -65,8 +65,9 @@ def render(document: Mapping[str, Any] | None, sections: Sequence[Section] = ())
     claims = [_claim(claim, statements.get(claim["id"], {})) for claim in document["claims"]]
     counts = Counter(v["verdict"] for claim in claims for v in claim["variants"])
     tally = [(word, counts[word], *VERDICTS[word]) for word in VERDICTS if counts[word]]
+    found = {"claims": claims, "failed": list(_failed(claims)), "tally": tally, "unfinished": _unfinished(document)}
     run = {"data": None, "dataset": None, "examples": "some", "versions": {}, **document}
-    return template.render(run=run, claims=claims, tally=tally, unfinished=_unfinished(document), **shared) + "\n"
+    return template.render(run=run, **found, **shared) + "\n"
 
 
 @cache
@@ -100,10 +101,24 @@ def _unfinished(document: Mapping[str, Any]) -> str:
     return ""
 
 
+def _failed(claims: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, str]]:
+    """What a reader must see first: the number of a claim, and what is wrong with it."""
+    for number, claim in enumerate(claims, 1):
+        for v in claim["variants"]:
+            if v["verdict"] in ("VIOLATED", "REFUTED"):
+                yield number, f"{claim['id']}, {v['name']} is {v['verdict']}"
+            elif claim["mutants"] and v.get("below_floor"):
+                yield number, f"{claim['id']}, {v['name']} was decided on fewer instances than its floor asks for"
+        for m in claim["mutants"]:
+            if not m["refuted"]:
+                yield number, f"{claim['id']}: the false neighbour {m['name']} survives"
+
+
 def _claim(claim: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
     said = {v["name"]: v["statement"] for v in about.get("variants", ())}
     variants = [_variant(v, said.get(v["name"], "")) for v in claim["variants"]]
     optional = {"mutants": claim.get("mutants", ()), "file": claim.get("file")}
+    about = {"proof": "", **about} if about else {}
     return {**claim, **optional, "about": about, "variants": variants}
 
 
