@@ -253,9 +253,11 @@ def problem(claim: Claim, report: ClaimReport, found: VariantReport) -> str | No
 
 def survived(claim_id: str, found: Any) -> str:
     """What to think of a mutant that survived."""
+    from verification.report.typed import typed
+
     return (
         f"{claim_id}: mutant {found.name} SURVIVES ({found.report.verdict.value})\n"
-        f"  {found.why}\n"
+        f"  {typed(found.why)}\n"
         "  Either it is true, or the instances are too tame to tell: add an extremal one."
     )
 

@@ -85,11 +85,7 @@ def linked(text: str, slugs: Iterable[str], own: str = "") -> str:
 
 def mixed(text: str) -> str:
     """Words and LaTeX in one line, as claims have them, as Markdown."""
-    out = ""
-    for is_formula, piece in pieces(text):
-        shown = f"${piece}$" if is_formula else plain(piece)
-        out += shown if not out or piece[0] in ",;:" else f" {shown}"
-    return out
+    return "".join(f"${piece}$" if is_formula else plain(piece) for is_formula, piece in pieces(text))
 
 
 def display(statement: str) -> str:

@@ -139,22 +139,26 @@ def _claim_json(c: Claim) -> dict[str, Any]:
 
 
 def _print_claim(out: Console, c: Claim) -> None:
+    from verification.report.typed import typed, typed_formula
+
     out.print(f"[bold]{c.id}[/bold]  {c.title}")
     lines = [
         ("kind", ", ".join(k.value for k in c.kinds)),
-        ("statement", c.statement),
+        ("statement", typed_formula(c.statement)),
         ("source", c.source),
         ("instances", c.domain.name),
     ]
-    lines += [(v.name, v.statement) for v in c.variants]
-    lines += [("assumes", a.text) for a in c.assumptions]
-    lines += [("mutant", f"{m.name}: {m.why}") for m in c.mutants]
-    lines += [("proof", c.proof)] if c.proof else []
+    lines += [(v.name, typed(v.statement)) for v in c.variants]
+    lines += [("assumes", typed(a.text)) for a in c.assumptions]
+    lines += [("mutant", f"{m.name}: {typed(m.why)}") for m in c.mutants]
+    lines += [("proof", typed(c.proof))] if c.proof else []
+    from rich.text import Text
+
     from .tables import plain
 
     grid = plain(2)
     for name, text in lines:
-        grid.add_row(name, text)
+        grid.add_row(name, Text(text))  # E[...] is no markup
     out.print(grid)
 
 
@@ -397,6 +401,8 @@ def _explain(out: Console, report: ClaimReport, v: VariantReport) -> None:
 
 def _print_mutants(out: Console, report: ClaimReport) -> None:
     """One line when every false neighbour was refuted; else each survivor, and what to think of it."""
+    from verification.report.typed import typed
+
     if not report.mutants:
         return
     survivors = [m for m in report.mutants if not m.refuted]
@@ -405,7 +411,7 @@ def _print_mutants(out: Console, report: ClaimReport) -> None:
     out.print(f"{report.id}: {count} of {len(report.mutants)} {plural} refuted, as they should be.", markup=False)
     for m in survivors:
         out.print(f"[bold red]{report.id}: mutant {m.name} SURVIVES[/bold red] ({m.report.verdict.value})")
-        out.print(f"  {m.why}", markup=False)
+        out.print(f"  {typed(m.why)}", markup=False)
         out.print("  Either it is true, or the instances are too tame to tell: add an extremal one.", markup=False)
 
 

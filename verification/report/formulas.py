@@ -22,10 +22,11 @@ _SHORT = {"as", "at", "by", "if", "in", "is", "it", "no", "of", "on", "or", "so"
 
 
 def pieces(text: str) -> tuple[tuple[bool, str], ...]:
-    r"""Words and LaTeX in one line, as claims have them ("``\|X\|`` in place of ``\|X\|^2``"), told apart.
+    r"""Words and LaTeX in one line, as claims have them, told apart.
 
-    Words outside braces are text, what stands between them is a formula. Without a backslash all of it is text, and
-    where the cut would leave a brace or a ``\left`` alone, all of it is one formula.
+    A text with dollars has its formulas between them, as in TeX: "at most ``$\|X\|^2$``". In a text without, such as
+    "``\|X\|`` in place of ``\|X\|^2``", words outside braces are text, what stands between them is a formula: without a
+    backslash all of it is text, and where the cut would leave a brace or a ``\left`` alone, all of it is one formula.
 
     Parameters
     ----------
@@ -34,14 +35,17 @@ def pieces(text: str) -> tuple[tuple[bool, str], ...]:
     Returns
     -------
     tuple of (bool, str)
-        Whether a piece is a formula, and the piece; a space stands between one and the next, unless the next is
-        punctuation.
+        Whether a piece is a formula, and the piece. Put together they are the text.
 
     Examples
     --------
     >>> pieces(r"\|X\| in place of \|X\|^2, twice")
-    ((True, '\\|X\\|'), (False, 'in place of'), (True, '\\|X\\|^2'), (False, ','), (False, 'twice'))
+    ((True, '\\|X\\|'), (False, ' in place of '), (True, '\\|X\\|^2'), (False, ', twice'))
+    >>> pieces(r"the $n$-fold product")
+    ((False, 'the '), (True, 'n'), (False, '-fold product'))
     """
+    if "$" in text:
+        return tuple((i % 2 == 1, piece) for i, piece in enumerate(text.split("$")) if piece)
     if "\\" not in text:
         return ((False, text),)
     runs: list[tuple[bool, list[str]]] = []
@@ -56,15 +60,18 @@ def pieces(text: str) -> tuple[tuple[bool, str], ...]:
     if not all(is_word or balanced(" ".join(tokens)) for is_word, tokens in runs):
         return ((True, text),)
     out: list[tuple[bool, str]] = []
-    for is_word, tokens in runs:
+    words = ""
+    for i, (is_word, tokens) in enumerate(runs):
         run = " ".join(tokens)
+        words += " " if i else ""
         if is_word:
-            out.append((False, run))
+            words += run
             continue
         formula = run.rstrip(",;:")  # punctuation at its end belongs to the sentence
+        out += [(False, words)] if words else []
         out.append((True, formula))
-        out += [(False, run[len(formula) :])] if run != formula else []
-    return tuple(out)
+        words = run[len(formula) :]
+    return tuple([*out, (False, words)] if words else out)
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:
@@ -223,8 +230,6 @@ def markup(text: str, *, display: bool = False) -> str:
     if display:
         lines = parts(text) if len(text) > LONG else [text]
         return "".join(f"<p>{_math(line, display=True)}</p>" for line in lines)
-    out = ""
-    for is_formula, piece in pieces(text):
-        shown = _math(piece, display=False) if is_formula else html.escape(piece)
-        out += shown if not out or piece[0] in ",.;:" else f" {shown}"
-    return out
+    return "".join(
+        _math(piece, display=False) if is_formula else html.escape(piece) for is_formula, piece in pieces(text)
+    )
