@@ -279,7 +279,13 @@ def build_rows(spec: Spec, trial: int = 0) -> Instance:
     """X with unit rows; an activation when the spec names one; a general B (n, b) when it gives b."""
     n, d, rows = need(spec, "n", "d", "rows")
     X = unit_rows(n, d, rows, float(spec.get("angle", 0.1)), generator(spec, 0))
-    return with_rows(X, spec, trial)
+    return with_rows(_stretched(X, spec), spec, trial)
+
+
+def _stretched(X: Floats, spec: Spec) -> Floats:
+    """Rows of lengths from 1 to the spec's "lengths", that of the last; unit rows where it says nothing of them."""
+    last = float(spec.get("lengths", 1.0))
+    return X if last == 1 else np.asarray(X * np.geomspace(1.0, last, len(X))[:, None])
 
 
 def with_rows(X: Floats, spec: Spec, trial: int = 0) -> Instance:
@@ -296,10 +302,12 @@ def build_network(spec: Spec, trial: int = 0) -> Instance:
 
     "all": in all units. "one": in unit 0. "rank1": W' - W has rank one. "steepest": unit 0 moves along the unit w with
     the largest ``sum_i <x_i, w>^4``. "axes": unit l moves along axis l, for l < d. "flip": every unit just passes its
-    sign change at x_0 (by a share "step").
+    sign change at x_0 (by a share "step"). "signs": ``X (W' - W)^T`` is a matrix of signs with orthogonal columns, and
+    ``X W^T`` is "spread" times that, for independent rows: where phi'' is odd, phi' moves one way everywhere.
     """
     n, d, rows = need(spec, "n", "d", "rows")
-    return with_network(unit_rows(n, d, rows, float(spec.get("angle", 0.1)), generator(spec, 0)), spec, trial)
+    X = unit_rows(n, d, rows, float(spec.get("angle", 0.1)), generator(spec, 0))
+    return with_network(_stretched(X, spec), spec, trial)
 
 
 def with_network(X: Floats, spec: Spec, trial: int = 0) -> Instance:
@@ -322,8 +330,14 @@ def with_network(X: Floats, spec: Spec, trial: int = 0) -> Instance:
         D = np.eye(k, d)
     elif move == "flip":
         D = -np.outer(W @ X[0], X[0])
+    elif move == "signs":
+        from scipy.linalg import hadamard
+
+        signs = hadamard(1 << (max(len(X), k) - 1).bit_length())[: len(X), :k]
+        D = (np.linalg.pinv(X) @ signs).T
+        W = float(spec.get("spread", 1.0)) * D
     elif move != "all":
-        raise InputError("move", repr(move), "one of all, one, rank1, steepest, axes, flip")
+        raise InputError("move", repr(move), "one of all, one, rank1, steepest, axes, flip, signs")
     step = float(spec.get("step", 0.1))
     size = float(np.linalg.norm(D))
     if move == "flip":

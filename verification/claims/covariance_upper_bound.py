@@ -59,11 +59,13 @@ def _square_norm(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
 
 
 def _supremum_thousandth(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+    exact = sides(instance, m).get("mean square")
+    return {} if exact is None else {"mutant": Sides(exact.left * 1.001, exact.right)}
+
+
+def _supremum_not_squared(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
     phi = instance.activation
-    if not phi.B1.finite:
-        return {}
-    right = bounds.mean_derivative_square_upper(m.number(phi.B1))
-    return {"mutant": Sides(mean_derivative_square(phi, m) * 1.001, right)}
+    return {"mutant": Sides(mean_derivative_square(phi, m), m.number(phi.B1))} if phi.B1.finite else {}
 
 
 CLAIM = Claim(
@@ -94,6 +96,7 @@ CLAIM = Claim(
         Mutant("norm-not-squared", r"\|X\| in place of \|X\|^2", _norm_not_squared),
         Mutant("square-norm", r"\|X*X\|^2 in place of \|X\|^2", _square_norm),
         Mutant("supremum-thousandth", r"E\phi'(g)^2 \le B_1^2 / 1.001", _supremum_thousandth),
+        Mutant("supremum-not-squared", r"E\phi'(g)^2 \le B_1", _supremum_not_squared),
     ),
     extremal=(
         # One row: Sigma is the number E phi'^2. Orthonormal rows: E phi'^2 times the identity.
@@ -105,6 +108,8 @@ CLAIM = Claim(
         {"n": 3, "d": 1, "rows": "line", "phi": "erf", "seed": 5},
         # phi' = 1: Sigma = XX^T on every X, and E phi'^2 = B1^2.
         {"n": 4, "d": 2, "rows": "sphere", "phi": "linear", "seed": 6},
+        # B1 well above 1, where B1 is less than B1^2.
+        {"n": 3, "d": 3, "rows": "sphere", "phi": "leaky_relu:slope=-7.5", "seed": 7},
     ),
     floor=0.85,
     proof=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,6 +176,25 @@ def _failure(variant: str, power: int = 1) -> Callable[[Instance], Mapping[str, 
     return lambda problem: {"mutant": promised(problem)[variant][1] ** power}
 
 
+def _counted(scale: Callable[[Constants, Floats], float], count: Callable[[int], int] = int) -> dict[str, Any]:
+    """The explicit form at the eps that another exponent, ``scale lambda``, or another count of rows would give."""
+
+    def promise(problem: Instance) -> tuple[float, float]:
+        c, chance = Constants.of(problem), float(problem.spec.get("chance", 0.1))
+
+        def log_failure(eps: float) -> float:
+            return bounds.chernoff_lower_log_failure(eps, scale(c, problem["v"]), c.lam, count(c.n))
+
+        eps = least_parameter(log_failure, chance, 1.0)
+        return (1.0, 1.0) if eps is None else (eps, probability(log_failure(eps)))
+
+    def mutated(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+        c, eps = Constants.of(instance.problem), promise(instance.problem)[0]
+        return _lower(instance, m, eps, m.norm(m.matrix(instance["v"])), c.lam)
+
+    return {"sides": mutated, "failure": lambda problem: {"mutant": promise(problem)[1]}}
+
+
 # -- the claim ------------------------------------------------------------------------------------------------------
 
 
@@ -262,6 +281,26 @@ CLAIM = Claim(
             _sharp_lower,
             _failure("sharp lower tail", 2),
         ),
+        Mutant(
+            "width-for-spread",
+            "k for ||v||^2/||v||_inf^2, as if all units counted alike",
+            **_counted(lambda c, v: len(v) / (c.B1 * c.X_norm) ** 2),
+        ),
+        Mutant(
+            "B1-not-squared",
+            "B1 in the exponent m for its square",
+            **_counted(lambda c, v: spread(v) / (c.B1 * c.X_norm**2)),
+        ),
+        Mutant(
+            "one-row",
+            "one row's failure probability for all n",
+            **_counted(lambda c, v: spread(v) / (c.B1 * c.X_norm) ** 2, lambda n: 1),
+        ),
+        Mutant(
+            "largest-in-the-exponent",
+            "||Sigma(X)|| for lambda(X) in the exponent m",
+            **_counted(lambda c, v: spread(v) / (c.B1 * c.X_norm) ** 2 * c.top / c.lam),
+        ),
     ),
     extremal=(
         # Orthonormal rows: Sigma is a multiple of the identity, so every matrix of rank one counts; the paper's width.
@@ -271,6 +310,12 @@ CLAIM = Claim(
         # Two units, one row: sigma_min = 0 with probability 1/4, and Chernoff's bound is 0.39. As tight as it gets.
         {"n": 1, "d": 1, "rows": "line", "phi": "relu", "chance": 0.39, "k": 2},
         {"n": 3, "d": 3, "rows": "repeated", "phi": "relu"},
+        # One unit has all the weight; one slope is 7.5 times the other; four rows, each of which two units may miss;
+        # two rows that hardly any unit tells apart. So few units are promised nothing.
+        {"n": 1, "d": 1, "rows": "line", "phi": "relu", "chance": 0.3, "k": 8, "v": "spike"},
+        {"n": 1, "d": 1, "rows": "line", "phi": "leaky_relu:slope=-7.5", "chance": 0.1, "k": 2},
+        {"n": 4, "d": 4, "rows": "orthogonal", "phi": "relu", "chance": 0.39, "k": 2},
+        {"n": 2, "d": 2, "rows": "parallel", "angle": 0.01, "phi": "relu", "chance": 0.1, "k": 8},
     ),
     proof=(
         "Matrix Chernoff (Tropp) for the sum over l of v_l^2 (phi'(Xw_l) phi'(Xw_l)^T) o (XX^T), each of norm at most "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-def promised(problem: Instance) -> tuple[float, float]:
-    """(delta, failure probability): the least delta that fails with the spec's "chance" at most."""
+def promised(problem: Instance, power: float = 1.0) -> tuple[float, float]:
+    """(delta, failure probability): the least delta that fails with the spec's "chance" at most (`power`: of ||X||)."""
 
     def compute() -> tuple[float, float]:
-        n, X_norm = len(problem["X"]), FLOAT64.spectral_norm(problem["X"]).upper
+        n, X_norm = len(problem["X"]), FLOAT64.spectral_norm(problem["X"]).upper ** power
 
         def log_failure(delta: float) -> float:
             return math.log(max(bounds.misfit_failure(delta, n, X_norm), 1e-300))
@@ -37,7 +37,7 @@ def promised(problem: Instance) -> tuple[float, float]:
         assert delta is not None
         return delta, probability(log_failure(delta))
 
-    found: tuple[float, float] = problem.once("initial-misfit", compute)
+    found: tuple[float, float] = problem.once(f"initial-misfit {power}", compute)
     return found
 
 
@@ -130,6 +130,24 @@ def _residual_of_labels(instance: Instance, m: Arithmetic) -> Mapping[str, Sides
     return {"mutant": Sides(sides(instance, m)["sharp, residual"].left, right)}
 
 
+def _with_norm(power: float) -> dict[str, Any]:
+    """The sharp form at the delta that another power of ||X|| in the exponent would give."""
+
+    def mutated(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+        n, (_, B1, variance, v_norm) = len(instance["X"]), claimed_factors(instance, m)
+        delta = m.number(promised(instance.problem, power)[0])
+        f, error = output(instance, m, instance["v"])
+        return {"mutant": Sides(m.norm(f, error), bounds.misfit_output_sharp(delta, B1, variance, v_norm, n))}
+
+    return {"sides": mutated, "failure": lambda problem: {"mutant": promised(problem, power)[1]}}
+
+
+def _B1_squared(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+    n, (delta, B1, variance, v_norm) = len(instance["X"]), claimed_factors(instance, m)
+    f, error = output(instance, m, instance["v"])
+    return {"mutant": Sides(m.norm(f, error), bounds.misfit_output_sharp(delta, B1**2, variance, v_norm, n))}
+
+
 # -- the claim ------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +198,9 @@ CLAIM = Claim(
         Mutant("no-deviation", "the root of the mean square alone, without delta B1", _no_deviation),
         Mutant("mean-not-removed", "|v| in place of the balanced v, whose entries sum to zero", _mean_not_removed),
         Mutant("without-root-n", "(sqrt(Var phi(g)) + delta B1) ||v|| without sqrt(n)", _without_root_n),
+        Mutant("without-X", "exp(-delta^2 n/2), without ||X||^2", **_with_norm(0.0)),
+        Mutant("X-not-squared", "exp(-delta^2 n/(2||X||)), ||X|| for its square", **_with_norm(0.5)),
+        Mutant("B1-squared", "delta B1^2 for delta B1", _B1_squared),
         Mutant("residual-of-labels", "||r_0|| <= (1 + delta B1) ||y||, without f's own square", _residual_of_labels),
     ),
     extremal=(
@@ -189,6 +210,10 @@ CLAIM = Claim(
         {"n": 36, "d": 36, "rows": "orthogonal", "phi": "linear", "k": 2, "chance": 0.5},
         # One row, one direction: f is one number.
         {"n": 1, "d": 1, "rows": "line", "phi": "relu", "k": 2, "chance": 0.1, "scale": 1e-150},
+        # The same of many equal rows: ||X||^2 = n, and nothing concentrates.
+        {"n": 400, "d": 1, "rows": "equal", "phi": "linear", "k": 2, "chance": 0.05},
+        # phi' is small, and nearly constant.
+        {"n": 1, "d": 1, "rows": "line", "phi": "sigmoid", "k": 64, "chance": 0.03},
     ),
     proof=(
         "v sums to zero, so E f = 0, E||f||^2 = n ||v||^2 Var phi(g) and E||f - y||^2 = E||f||^2 + ||y||^2; "

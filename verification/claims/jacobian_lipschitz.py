@@ -78,6 +78,20 @@ def _root_mean_square_v(instance: Instance, m: Arithmetic) -> Mapping[str, Sides
     return {"mutant": Sides(moved(instance, m), bounds.jacobian_lipschitz_paper(B2, v, X, D_F) * x_max)}
 
 
+def _spectral(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+    B2, v_inf, x_max = constants(instance, m)
+    X, W, W2 = (m.matrix(instance[name]) for name in ("X", "W", "W2"))
+    D = W2 - W
+    moves = m.spectral_norm(X @ D.T, m.rounding(X.shape[1] + 2, m.norm(X) * m.norm(D)))
+    return {"mutant": Sides(moved(instance, m), B2 * v_inf * moves * x_max)}
+
+
+def _as_if_unit(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+    B2, v_inf, _ = constants(instance, m)
+    X, D_F, _, _ = distances(instance, m)
+    return {"mutant": Sides(moved(instance, m), bounds.jacobian_lipschitz_paper(B2, v_inf, X, D_F))}
+
+
 def _B1(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
     _, v_inf, x_max = constants(instance, m)
     X, D_F, _, _ = distances(instance, m)
@@ -110,6 +124,8 @@ CLAIM = Claim(
         Mutant("sharp-without-X", r"\min(\|W' - W\|, \|X (W' - W)^\top\|_F)", _sharp_without_X),
         Mutant("root-mean-square-v", r"\|v\|_2 / \sqrt k in place of \|v\|_\infty", _root_mean_square_v),
         Mutant("B1-for-B2", r"B_1 in place of B_2", _B1),
+        Mutant("spectral-norm-of-moves", r"\|X (W' - W)^\top\| in place of its Frobenius norm", _spectral),
+        Mutant("as-if-unit", r"without \max_i \|x_i\|, for rows that are longer than 1", _as_if_unit),
     ),
     extremal=(
         {"n": 6, "d": 2, "rows": "equal", **_ATTAINED},
@@ -119,6 +135,20 @@ CLAIM = Claim(
         {"n": 1, "d": 1, "rows": "line", **_ATTAINED, "step": 1e-9, "move": "one"},
         {"n": 5, "d": 3, "rows": "equal", **_ATTAINED, "phi": "gelu", "v": "ones", "step": 1e-9, "move": "one"},
         {"n": 4, "d": 2, "rows": "sphere", **_ATTAINED, "phi": "linear"},  # B2 = 0: nothing moves
+        # phi'' of erf is largest at 1/sqrt(2), and odd: signs of W' - W that cancel in X (W' - W)^T do not in phi'.
+        {
+            "n": 2,
+            "d": 2,
+            "rows": "parallel",
+            "phi": "erf",
+            "k": 2,
+            "v": "ones",
+            "spread": 0.5**0.5,
+            "step": 1e-3,
+            "move": "signs",
+        },
+        # Longer rows, for which the bound has one factor more.
+        {"n": 3, "d": 2, "rows": "equal", **_ATTAINED, "lengths": 3.0},
     ),
     floor=0.95,
     proof=(

@@ -68,6 +68,11 @@ def _mean_row(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
     return {"mutant": Sides(spectrum(m.khatri_rao(X, B), 2, m)[0], right)}
 
 
+def _as_if_unit(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+    r = int(instance.spec["r"])
+    return {"mutant": Sides(power(instance, r, m)[1], power(instance, r + 1, m)[1])}
+
+
 def _twin(name: str) -> Mutant:
     def twin(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
         side = sides(instance, m)[name]
@@ -111,6 +116,9 @@ CLAIM = Claim(
         Mutant("min-row", r"\min_i \|B_i\| in the upper bound", _min_row),
         Mutant("mean-row", r"\|B\|_F / \sqrt n in the upper bound", _mean_row),
         Mutant("sigma-decreasing", r"\sigma_{\min}(X^{*(r+1)}) \le \sigma_{\min}(X^{*r})", _power_upward),
+        Mutant(
+            "as-if-unit", r"\sigma_{\min}(X^{*r}) \le \sigma_{\min}(X^{*(r+1)}) for rows shorter than 1", _as_if_unit
+        ),
         Mutant("norm-increasing", r"\|X^{*r}\| \le \|X^{*(r+1)}\|", _strict_growth),
         *(_twin(name) for name in ("lower", "upper", "nondecreasing", "nonincreasing", "below-one", "above-one")),
     ),
@@ -124,6 +132,9 @@ CLAIM = Claim(
         # More rows than monomials: sigma_min = 0 by rank. A pair of rows at 1e-8: sigma_min = 1e-8.
         {"n": 5, "d": 2, "rows": "sphere", "angle": 0.1, "b": 2, "r": 2, "seed": 4},
         {"n": 3, "d": 3, "rows": "parallel", "angle": 1e-8, "b": 2, "r": 1, "seed": 5},
+        # Shorter and longer rows, for which the statements about powers have a factor more.
+        {"n": 3, "d": 3, "rows": "sphere", "b": 2, "r": 1, "lengths": 0.1, "seed": 6},
+        {"n": 3, "d": 3, "rows": "sphere", "b": 2, "r": 2, "lengths": 5.0, "seed": 6},
     ),
     floor=0.7,
     proof=(

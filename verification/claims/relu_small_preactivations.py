@@ -15,6 +15,7 @@ from verification.chance import least_parameter, probability
 from verification.claim import Claim, Kind, Mutant, Sides, Variant
 from verification.domains import initializations
 from verification.instances import Instance, Spec
+from verification.promises import together
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -93,16 +94,26 @@ class Preactivations:
         return self.m.number(0.5 * (least + most), 0.5 * (most - least))
 
 
+#: The statement is about every R with one t: a smaller one than t is the best for, and one where R^2/t^2 matters.
+_SHARES = (0.5, 3.0)
+
+
 def sides(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
-    """Counts against their bounds, for a t and an R fixed before W_0; t is the best for R, hence R/2 with that t."""
+    """Counts against their bounds, for a t and an R fixed before W_0."""
     problem, k = instance.problem, m.number(float(len(instance["v"])))
     t, R = threshold(problem)[0], radius(problem)[0]
     found = Preactivations.of(instance, m)
     return {
         "count": Sides(found.count(t), bounds.relu_small(k, m.number(t))),
-        "flips": Sides(found.flips(R / 2), bounds.relu_flips_within(k, m.number(t), m.number(R / 2))),
+        "flips": _flips(instance, m, lambda r: bounds.relu_flips_within(k, m.number(t), m.number(r))),
         "flips, best t": Sides(found.flips(R), bounds.relu_flips(k, m.number(R))),
     }
+
+
+def _flips(instance: Instance, m: Arithmetic, bound: Callable[[float], Number]) -> Sides:
+    """The flips within each of several radii, all of which the same draw must obey."""
+    found, R = Preactivations.of(instance, m), radius(instance.problem)[0]
+    return together(m, [Sides(found.flips(share * R), bound(share * R)) for share in _SHARES])
 
 
 # -- false neighbours -----------------------------------------------------------------------------------------------
@@ -127,6 +138,17 @@ def _square_root(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
     k, R = len(instance["v"]), radius(instance.problem)[0]
     right = m.number(RELU_FLIPS) * m.number(k * R) ** 0.5
     return {"mutant": Sides(Preactivations.of(instance, m).flips(R), right)}
+
+
+def _nothing_moves(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+    k, t = m.number(float(len(instance["v"]))), threshold(instance.problem)[0]
+    return {"mutant": _flips(instance, m, lambda r: bounds.relu_small(k, m.number(t)))}
+
+
+def _first_power(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
+    k, t = m.number(float(len(instance["v"]))), threshold(instance.problem)[0]
+    small = bounds.relu_small(k, m.number(t))
+    return {"mutant": _flips(instance, m, lambda r: small + m.number(r) / m.number(t))}
 
 
 def _failure(of: Callable[[Instance], float]) -> Callable[[Instance], Mapping[str, float]]:
@@ -172,6 +194,8 @@ CLAIM = Claim(
     mutants=(
         Mutant("mean-count", "k t sqrt(2/pi), the mean of the count", _mean_count, _failure(lambda p: threshold(p)[1])),
         Mutant("one-row", "one row's failure probability for all n", _one_row, _failure(lambda p: threshold(p, 1)[1])),
+        Mutant("nothing-moves", "flips without R^2/t^2", _nothing_moves, _failure(lambda p: threshold(p)[1])),
+        Mutant("first-power", "R/t in place of R^2/t^2", _first_power, _failure(lambda p: threshold(p)[1])),
         Mutant("half-flips", "half of the bound at the best t", _half_flips, _failure(lambda p: radius(p)[1])),
         Mutant("square-root", "(k R)^{1/2} in place of (k R)^{2/3}", _square_root, _failure(lambda p: radius(p)[1])),
     ),
