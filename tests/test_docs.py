@@ -31,7 +31,9 @@ def extension() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DOCS / "_ext")
+        spec.loader.exec_module(module)
     return module
 
 
@@ -62,7 +64,7 @@ def test_every_claim_has_its_section(claim_pages: ModuleType) -> None:
 def test_formulas_are_whole(claim_pages: ModuleType, slug: str) -> None:
     """Nothing is lost between a statement and its page, and no cut leaves half a formula."""
     claim = load(slug)
-    for text in (*(v.statement for v in claim.variants), *(m.why for m in claim.mutants)):
+    for text in (*(v.statement for v in claim.variants), *(m.why for m in claim.mutants), claim.proof):
         shown = claim_pages.mixed(text)
         assert re.sub(r"\s|\$|\\(?=[^A-Za-z])", "", shown) == re.sub(r"\s|\$|\\(?=[^A-Za-z])", "", text)
         for formula in re.findall(r"(?<!\\)\$(.+?)(?<!\\)\$", shown):

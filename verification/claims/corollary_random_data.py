@@ -306,22 +306,23 @@ CLAIM = Claim(
     sides=None,
     trends=LAWS,
     mutants=(
-        _mutant("kappa-without-root", "kappa of order d/n, not of its root", kappa, FLAT, 1.0, 0.5),
-        _mutant("kappa-always-bounded", "kappa bounded for n <= d as well", kappa, FLAT, 0.0, 0.5),
-        _mutant("kappa-grows", "kappa of order ||X|| = (n/d)^(1/2) for n >= d", kappa, TENTH, 0.25, 0.0),
-        _mutant("kd-linear", "kd of order n for n^2", paper_kd, SQUARE, 1.0, 2.0),
-        _mutant("kd-between", "kd of order n^(3/2) for n^2", paper_kd, TENTH, 1.5, 2.0),
-        _mutant("sharp-as-explicit", "the sharp k of order n^2/d, as the explicit one", sharp_k, TENTH, 1.5, 1.0),
-        _mutant("explicit-as-sharp", "the explicit k of order n, as the sharp one", explicit_k, TENTH, 1.0, 1.5),
-        _mutant("relu-cubic", "k of order n^3/d^2 for ReLU", relu_k, TENTH, 2.0, 2.5),
-        _mutant("output-quadratic", "k of order n^2 for the output layer", output_k, SQUARE, 2.0, 1.0),
+        _mutant("kappa-without-root", r"$\kappa$ of order $d/n$, not of its root", kappa, FLAT, 1.0, 0.5),
+        _mutant("kappa-always-bounded", r"$\kappa$ bounded for $n \le d$ as well", kappa, FLAT, 0.0, 0.5),
+        _mutant("kappa-grows", r"$\kappa$ of order $\|X\| = (n/d)^{1/2}$ for $n \ge d$", kappa, TENTH, 0.25, 0.0),
+        _mutant("kd-linear", "$kd$ of order $n$ for $n^2$", paper_kd, SQUARE, 1.0, 2.0),
+        _mutant("kd-between", "$kd$ of order $n^{3/2}$ for $n^2$", paper_kd, TENTH, 1.5, 2.0),
+        _mutant("sharp-as-explicit", "the sharp $k$ of order $n^2/d$, as the explicit one", sharp_k, TENTH, 1.5, 1.0),
+        _mutant("explicit-as-sharp", "the explicit $k$ of order $n$, as the sharp one", explicit_k, TENTH, 1.0, 1.5),
+        _mutant("relu-cubic", "$k$ of order $n^3/d^2$ for ReLU", relu_k, TENTH, 2.0, 2.5),
+        _mutant("output-quadratic", "$k$ of order $n^2$ for the output layer", output_k, SQUARE, 2.0, 1.0),
     ),
     proof=(
-        "Put ||X|| ~ 1 + sqrt(n/d) and sigma_min(X*X)^2 ~ (1 - 1/d)(1 - sqrt(n/p))^2 (random-khatri-rao-edge) into "
-        "kappa = sqrt(d/n) ||X|| / sigma_min(X*X)^2 and into the widths; lambda(X) lies between mu_phi^2 "
-        "sigma_min(X*X)^2 and E phi'^2, and Lambda <= sqrt(n)/d + O(1). The finite-size factors tend to 1 slowly: "
-        "(1 - sqrt(n/p))^-4 in kd is (1 - sqrt(2/n))^-4 at n = d, which takes 0.2 off the exponent at n = 200, and "
-        "(1 + sqrt(d/n))^6 at n of order d^2 differs from 1 by n^(-1/4)."
+        r"Put $\|X\| \approx 1 + \sqrt{n/d}$ and $\sigma_{\min}(X*X)^2 \approx (1 - 1/d)(1 - \sqrt{n/p})^2$ "
+        r"(random-khatri-rao-edge) into $\kappa = \sqrt{d/n} \, \|X\| / \sigma_{\min}(X*X)^2$ and into the widths; "
+        r"$\lambda(X)$ lies between $\mu_\phi^2 \sigma_{\min}(X*X)^2$ and $E \phi'^2$, and $\Lambda \le \sqrt n/d + "
+        r"O(1)$. The finite-size factors tend to 1 slowly: $(1 - \sqrt{n/p})^{-4}$ in $kd$ is $(1 - "
+        r"\sqrt{2/n})^{-4}$ at $n = d$, which takes 0.2 off the exponent at $n = 200$, and $(1 + \sqrt{d/n})^6$ at "
+        "$n$ of order $d^2$ differs from 1 by $n^{-1/4}$."
     ),
 )
 

@@ -163,11 +163,11 @@ CLAIM = Claim(
     mutants=(
         Mutant("thousandth", "the paper's bound times 1.001", _thousandth),
         Mutant("sum-thousandth", "the sum times 1.001", _sum_thousandth),
-        Mutant("next-power", r"\mu_1^2 \sigma_{\min}(X^{*3})^2: r + 2 for r + 1", _next_power),
+        Mutant("next-power", r"$\mu_1^2 \sigma_{\min}(X^{*3})^2$: $r + 2$ for $r + 1$", _next_power),
         Mutant("mu-not-squared", r"|\mu_r| in place of \mu_r^2", _mu_not_squared),
         Mutant("sigma-not-squared", r"\mu_1^2 \sigma_{\min}(X*X)", _sigma_not_squared),
         Mutant("sum-next-power", r"\sum_r \mu_r^2 \sigma_{\min}(X^{*(r+2)})^2", _sum_next_power),
-        Mutant("whole-tail", "2 percent of the first R squares left in the tail of the matrix form", _whole_tail),
+        Mutant("whole-tail", "2 percent of the first $R$ squares left in the tail of the matrix form", _whole_tail),
         Mutant("tail-next-power", r"\sigma_{\min}(X^{*(R+2)}) in the tail of the matrix form", _tail_next_power),
     ),
     extremal=(
@@ -190,10 +190,11 @@ CLAIM = Claim(
     # mu_phi = 0 for the odd activations and mu_r = 0 for half of all r: there "paper" and "single r" are vacuous.
     floor=0.3,
     proof=(
-        "Sigma(X) = sum_r mu_r^2 (XX^T)^{o(r+1)} (kernel-expansion) is a sum of positive semidefinite matrices, and "
-        "(XX^T)^{o p} is the Gram matrix of X^{*p}, with smallest eigenvalue sigma_min(X^{*p})^2. Drop all terms but "
-        "one, or add smallest eigenvalues (Weyl). For the matrix form the terms from R on are bounded below by "
-        "sigma_min(X^{*(R+1)})^2, which for unit rows does not decrease with the power (khatri-rao-spectrum)."
+        r"$\Sigma(X) = \sum_r \mu_r^2 (XX^\top)^{\circ(r+1)}$ (kernel-expansion) is a sum of positive semidefinite "
+        r"matrices, and $(XX^\top)^{\circ p}$ is the Gram matrix of $X^{*p}$, with smallest eigenvalue "
+        r"$\sigma_{\min}(X^{*p})^2$. Drop all terms but one, or add smallest eigenvalues (Weyl). For the matrix "
+        r"form the terms from $R$ on are bounded below by $\sigma_{\min}(X^{*(R+1)})^2$, which for unit rows does "
+        "not decrease with the power (khatri-rao-spectrum)."
     ),
 )
 

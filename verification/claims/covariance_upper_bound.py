@@ -90,7 +90,7 @@ CLAIM = Claim(
     ),
     sides=sides,
     mutants=(
-        Mutant("variance", "Var phi'(g) in place of E phi'(g)^2", _variance),
+        Mutant("variance", r"$\operatorname{Var} \phi'(g)$ in place of $E \phi'(g)^2$", _variance),
         Mutant("thousandth", r"\lambda(X) \le E\phi'(g)^2 / 1.001", _thousandth),
         Mutant("largest-thousandth", r"\|\Sigma(X)\| \le E\phi'(g)^2 \|X\|^2 / 1.001", _largest_thousandth),
         Mutant("norm-not-squared", r"\|X\| in place of \|X\|^2", _norm_not_squared),
@@ -113,8 +113,9 @@ CLAIM = Claim(
     ),
     floor=0.85,
     proof=(
-        "The diagonal of Sigma(X) is E phi'(g)^2 for unit rows, and the smallest eigenvalue is at most any diagonal "
-        "entry. Sigma(X) = K o (XX^T) with K positive semidefinite of diagonal E phi'(g)^2: the Schur bounds."
+        r"The diagonal of $\Sigma(X)$ is $E \phi'(g)^2$ for unit rows, and the smallest eigenvalue is at most any "
+        r"diagonal entry. $\Sigma(X) = K \circ (XX^\top)$ with $K$ positive semidefinite of diagonal $E "
+        r"\phi'(g)^2$: the Schur bounds."
     ),
 )
 

@@ -263,15 +263,15 @@ CLAIM = Claim(
     exact=True,
     mutants=(
         Mutant("less", "half of the radius, for exact arguments", _changed("value", _less(0.5))),
-        Mutant("less-slope", "half of the radius of phi', for exact arguments", _changed("derivative", _less(0.5))),
-        Mutant("rounded", "phi within half a unit in the last place", _changed("value", _half_units)),
-        Mutant("rounded-slope", "phi' within half a unit in the last place", _changed("derivative", _half_units)),
+        Mutant("less-slope", r"half of the radius of $\phi'$, for exact arguments", _changed("derivative", _less(0.5))),
+        Mutant("rounded", r"$\phi$ within half a unit in the last place", _changed("value", _half_units)),
+        Mutant("rounded-slope", r"$\phi'$ within half a unit in the last place", _changed("derivative", _half_units)),
         Mutant("no-radius", "without the radii of the arguments", _changed("value", lambda i: enclosure(i, 0.0))),
         Mutant("half-radius", "half of the radii of the arguments", _changed("value", lambda i: enclosure(i, 0.5))),
-        Mutant("half-radius-slope", "half of the radii of the arguments, for phi'",
+        Mutant("half-radius-slope", r"half of the radii of the arguments, for $\phi'$",
                _changed("derivative", lambda i: enclosure(i, 0.5))),
-        Mutant("tangent", r"|\phi'(z)| r for the motion of phi, without \phi''", _changed("value", _tangent)),
-        Mutant("one-side", "the left limit of phi' where it jumps", _changed("derivative", _one_side)),
+        Mutant("tangent", r"$|\phi'(z)| r$ for the motion of $\phi$, without $\phi''$", _changed("value", _tangent)),
+        Mutant("one-side", r"the left limit of $\phi'$ where it jumps", _changed("derivative", _one_side)),
         *wide(widths, "value", "derivative"),
     ),
     extremal=(
@@ -284,9 +284,9 @@ CLAIM = Claim(
     ),
     floor=0.95,
     proof=(
-        "Taylor polynomials on cells of width 1/16 whose coefficients are enclosed in ball arithmetic; the remainder "
-        "by Cauchy's bound on a disc, the evaluation by Horner's rule with gamma_{2k+1} for the power k. On an "
-        "interval phi' moves by B2 r, and phi by r times the largest |phi'| there."
+        "Taylor polynomials on cells of width $1/16$ whose coefficients are enclosed in ball arithmetic; the "
+        r"remainder by Cauchy's bound on a disc, the evaluation by Horner's rule with $\gamma_{2k+1}$ for the power "
+        r"$k$. On an interval $\phi'$ moves by $B_2 r$, and $\phi$ by $r$ times the largest $|\phi'|$ there."
     ),
 )  # fmt: skip
 

@@ -201,9 +201,9 @@ CLAIM = Claim(
     ),
     floor=0.4,  # the output layer has a closed form for eight activations
     proof=(
-        "Rows are split so that the leading parts of their inner products are exact: cosines are off by a few u. The "
-        "kernel is a power series with enclosed coefficients, of which the error is a sum of four terms, or a closed "
-        "form of the angle."
+        "Rows are split so that the leading parts of their inner products are exact: cosines are off by a few $u$. "
+        "The kernel is a power series with enclosed coefficients, of which the error is a sum of four terms, or a "
+        "closed form of the angle."
     ),
 )  # fmt: skip
 

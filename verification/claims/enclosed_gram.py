@@ -141,9 +141,10 @@ CLAIM = Claim(
     ),
     floor=0.95,
     proof=(
-        "An inner product of m terms is off by gamma_m sum |a_ik a_jk| in any order, at most gamma_m ||a_i|| ||a_j||; "
-        "(a_i + e)(a_j + f) - a_i a_j = a_i f + e a_j + e f with ||e|| <= q_i, ||f|| <= q_j. The norm of the error is "
-        "at most that of the matrix of the bounds, which Collatz and Wielandt's quotients bound."
+        r"An inner product of $m$ terms is off by $\gamma_m \sum_k |a_{ik} a_{jk}|$ in any order, at most $\gamma_m "
+        r"\|a_i\| \|a_j\|$; $(a_i + e)(a_j + f) - a_i a_j = a_i f + e a_j + e f$ with $\|e\| \le q_i$, $\|f\| \le "
+        "q_j$. The norm of the error is at most that of the matrix of the bounds, which Collatz and Wielandt's "
+        "quotients bound."
     ),
 )  # fmt: skip
 

@@ -207,8 +207,8 @@ CLAIM = Claim(
     ),
     floor=0.4,  # symmetric matrices have no finer form
     proof=(
-        "(P + e)(Q + f) - P Q = P f + e Q + e f entry by entry, and one rounding. A term D |N| D' of an error stays "
-        "one when its N is multiplied by a matrix entrywise, so no array of radii is needed."
+        "$(P + e)(Q + f) - P Q = P f + e Q + e f$ entry by entry, and one rounding. A term $D |N| D'$ of an error "
+        "stays one when its $N$ is multiplied by a matrix entrywise, so no array of radii is needed."
     ),
 )  # fmt: skip
 

@@ -169,9 +169,9 @@ CLAIM = Claim(
             "0.3 times the radius of the smallest, for exact data and intervals away from 0",
             shrunk(gaps, "smallest", 0.3, everywhere=False),
         ),
-        Mutant("no-data", "without the radii of D", _with_radii("smallest", 0.0)),
-        Mutant("less-data", "0.9 times the radii of D, for the smallest", _with_radii("smallest", 0.9)),
-        Mutant("less-data-above", "0.9 times the radii of D, for the largest", _with_radii("largest", 0.9)),
+        Mutant("no-data", "without the radii of $D$", _with_radii("smallest", 0.0)),
+        Mutant("less-data", "0.9 times the radii of $D$, for the smallest", _with_radii("smallest", 0.9)),
+        Mutant("less-data-above", "0.9 times the radii of $D$, for the largest", _with_radii("largest", 0.9)),
         Mutant("least-row", r"\min_i \|x_i\| in place of the largest, for the radii of D", altered(_least_row)),
         Mutant("by-gram", r"the root of \lambda_{\min}(J J^\top) in float64", on_exact_data(_by_gram)),
         *wide(widths, "smallest", "largest"),
@@ -179,9 +179,10 @@ CLAIM = Claim(
     extremal=(*EXTREMAL, {**_PLAIN, "n": 40, "k": 8, "d": 6, "digits": 6, "seed": 6}),
     floor=0.95,
     proof=(
-        "J J^T is the Hadamard product of two Gram matrices, formed as a sum of two floats where float64 loses too "
-        "much (enclosed-hadamard-product, enclosed-smallest-eigenvalue). J moves by e * X, and ||e * X|| is at most "
-        "||rad|| max ||x_i|| and at most max ||rad_i|| ||X|| (khatri-rao-spectrum)."
+        r"$J J^\top$ is the Hadamard product of two Gram matrices, formed as a sum of two floats where float64 "
+        r"loses too much (enclosed-hadamard-product, enclosed-smallest-eigenvalue). $J$ moves by $e * X$, and $\|e "
+        r"* X\|$ is at most $\|\operatorname{rad}\| \max_i \|x_i\|$ and at most $\max_i \|\operatorname{rad}_i\| "
+        r"\|X\|$ (khatri-rao-spectrum)."
     ),
 )
 

@@ -144,8 +144,9 @@ CLAIM = Claim(
     ),
     floor=0.95,
     proof=(
-        "(X * X)(X * X)^T is the Hadamard square of X X^T; as a sum of two floats it keeps what squaring would lose "
-        "(enclosed-hadamard-product, enclosed-smallest-eigenvalue). Ranks are decided in exact arithmetic."
+        r"$(X * X)(X * X)^\top$ is the Hadamard square of $X X^\top$; as a sum of two floats it keeps what squaring "
+        "would lose (enclosed-hadamard-product, enclosed-smallest-eigenvalue). Ranks are decided in exact "
+        "arithmetic."
     ),
 )  # fmt: skip
 

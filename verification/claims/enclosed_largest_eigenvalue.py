@@ -106,7 +106,7 @@ CLAIM = Claim(
     ),
     extremal=EXTREMAL,
     floor=0.95,
-    proof="It is minus the smallest eigenvalue of -A: enclosed-smallest-eigenvalue.",
+    proof="It is minus the smallest eigenvalue of $-A$: enclosed-smallest-eigenvalue.",
 )
 
 if __name__ == "__main__":

@@ -240,10 +240,10 @@ CLAIM = Claim(
     sides=sides_of(gaps),
     exact=True,
     mutants=(
-        Mutant("no-data", "without the radii of D", _altered("error", share=0.0)),
-        Mutant("half-data", "half of the radii of D", _altered("error", share=0.5)),
-        Mutant("no-right", "without the radii of r", _altered("error", share_of_r=0.0)),
-        Mutant("half-right", "half of the radii of r", _altered("error", share_of_r=0.5)),
+        Mutant("no-data", "without the radii of $D$", _altered("error", share=0.0)),
+        Mutant("half-data", "half of the radii of $D$", _altered("error", share=0.5)),
+        Mutant("no-right", "without the radii of $r$", _altered("error", share_of_r=0.0)),
+        Mutant("half-right", "half of the radii of $r$", _altered("error", share_of_r=0.5)),
         Mutant("no-rounding", "0.2 times the error, for exact data (rounding is bounded term by term)",
                on_exact_data(_times("error", 0.2))),
         Mutant("half-the-entries", "0.5 times the radius of each entry", altered(_times("entries", 0.5))),
@@ -256,8 +256,8 @@ CLAIM = Claim(
     extremal=(*EXTREMAL, *_MORE),
     floor=0.3,  # nothing is said where J is singular, or may be within its radii
     proof=(
-        "J^+ r - P = J^+ (r - J P) - (I - J^+ J)(P - J^T c), since (I - J^+ J) J^T = 0; both norms are evaluated for "
-        "every J and r in their balls, with rounding."
+        r"$J^+ r - P = J^+ (r - J P) - (I - J^+ J)(P - J^\top c)$, since $(I - J^+ J) J^\top = 0$; both norms are "
+        "evaluated for every $J$ and $r$ in their balls, with rounding."
     ),
 )  # fmt: skip
 

@@ -214,9 +214,10 @@ CLAIM = Claim(
     extremal=EXTREMAL,
     floor=0.3,  # both proofs are looked at for exact matrices only
     proof=(
-        "If Cholesky's method comes to its end on A - s I, then R^T R - (A - s I) is at most gamma_{n+3} |R|^T |R|, "
-        "and R^T R is semidefinite: lambda_min(A) >= s - ||gamma |R|^T |R|||. A Rayleigh quotient bounds it from "
-        "above. The radii of the data move it by the norm of their matrix at most (Weyl)."
+        r"If Cholesky's method comes to its end on $A - s I$, then $R^\top R - (A - s I)$ is at most $\gamma_{n+3} "
+        r"|R|^\top |R|$, and $R^\top R$ is semidefinite: $\lambda_{\min}(A) \ge s - \| \gamma_{n+3} |R|^\top |R| "
+        r"\|$. A Rayleigh quotient bounds it from above. The radii of the data move it by the norm of their matrix "
+        "at most (Weyl)."
     ),
 )
 

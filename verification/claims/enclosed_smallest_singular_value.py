@@ -121,9 +121,10 @@ CLAIM = Claim(
     ),
     floor=0.95,
     proof=(
-        "sigma_min(A)^2 is the smallest eigenvalue of A A^T, which is formed again as a sum of two floats where "
-        "float64 has lost too much (enclosed-gram, enclosed-smallest-eigenvalue). It is 0 for more rows than columns, "
-        "and where the rank is below n in exact arithmetic; radii move it by || |e| || at most (Weyl)."
+        r"$\sigma_{\min}(A)^2$ is the smallest eigenvalue of $A A^\top$, which is formed again as a sum of two "
+        "floats where float64 has lost too much (enclosed-gram, enclosed-smallest-eigenvalue). It is 0 for more "
+        r"rows than columns, and where the rank is below $n$ in exact arithmetic; radii move it by $\| |e| \|$ at "
+        "most (Weyl)."
     ),
 )  # fmt: skip
 

@@ -114,8 +114,8 @@ CLAIM = Claim(
     ),
     floor=0.95,
     proof=(
-        "||A||^2 is the largest eigenvalue of the Gram matrix of the smaller side (enclosed-gram, "
-        "enclosed-largest-eigenvalue), and ||A + e|| differs from it by ||e|| <= || |e| || at most."
+        r"$\|A\|^2$ is the largest eigenvalue of the Gram matrix of the smaller side (enclosed-gram, "
+        r"enclosed-largest-eigenvalue), and $\|A + e\|$ differs from it by $\|e\| \le \| |e| \|$ at most."
     ),
 )
 

@@ -117,9 +117,9 @@ def _false(part: Callable[[Run, Situation, float], Sides | None], factor: float 
 
 Mutated = Callable[[Instance, Arithmetic], Mapping[str, Sides]]
 
-_MOVES = Assumption(r"sigma_0 > 0 and r_0 is not zero", lambda instance: idle(begin(instance, FLOAT64)))
-_NEAR = Assumption(r"sigma_0 >= 2 alpha and alpha^2 >= 2 L ||r_0||", too_far)
-_SHORT = Assumption(r"eta <= 1/(2 beta^2)", too_long)
+_MOVES = Assumption(r"$\sigma_0 > 0$ and $r_0$ is not zero", lambda instance: idle(begin(instance, FLOAT64)))
+_NEAR = Assumption(r"$\sigma_0 \ge 2 \alpha$ and $\alpha^2 \ge 2 L \|r_0\|$", too_far)
+_SHORT = Assumption(r"$\eta \le 1/(2 \beta^2)$", too_long)
 
 #: f = theta - theta^2/2: sigma_min falls to sqrt(1 - h) with h = ratio/4, and the path grows by as much.
 _LINE: dict[str, int | float | str] = {"map": "quadratic", "shape": "line", "steps": 60, "seed": 0, "eta_bar": 1.0}
@@ -160,19 +160,19 @@ CLAIM = Claim(
             "too-far-to-converge",
             r"\alpha^2 \ge L \|r_0\|/8 suffices for the rate",
             _false(rate),
-            assumptions=(_MOVES, Assumption("alpha^2 >= L ||r_0||/8", lambda i: too_far(i, 1 / 16)), _SHORT),
+            assumptions=(_MOVES, Assumption(r"$\alpha^2 \ge L \|r_0\|/8$", lambda i: too_far(i, 1 / 16)), _SHORT),
         ),
         Mutant(
             "too-far-for-sigma-min",
             r"\alpha^2 \ge L \|r_0\|/2 suffices for \sigma_{\min}(J_t) \ge \alpha",
             _false(smallest),
-            assumptions=(_MOVES, Assumption("alpha^2 >= L ||r_0||/2", lambda i: too_far(i, 1 / 4)), _SHORT),
+            assumptions=(_MOVES, Assumption(r"$\alpha^2 \ge L \|r_0\|/2$", lambda i: too_far(i, 1 / 4)), _SHORT),
         ),
         Mutant(
             "long-steps",
             r"the rate for \eta \le 2/\beta^2",
             _false(rate),
-            assumptions=(_MOVES, _NEAR, Assumption("eta <= 2/beta^2", lambda i: too_long(i, 4.0))),
+            assumptions=(_MOVES, _NEAR, Assumption(r"$\eta \le 2/\beta^2$", lambda i: too_long(i, 4.0))),
         ),
     ),
     extremal=(
@@ -188,9 +188,10 @@ CLAIM = Claim(
     ),
     floor=0.7,
     proof=(
-        "alpha <= beta/2 and L ||r_0|| <= beta^2/8, so c_t >= 3/4 - 1/32 in gd-one-step; while s_t <= "
-        "2 ||r_0||/alpha <= alpha/L, sigma_min(J_t) >= 2 alpha - L s_t >= alpha, so each step takes at least "
-        "(alpha/2) ||theta_{t+1} - theta_t|| and (eta alpha^2/2) ||r_t|| from ||r_t||, which keeps s_t in that range."
+        r"$\alpha \le \beta/2$ and $L \|r_0\| \le \beta^2/8$, so $c_t \ge 3/4 - 1/32$ in gd-one-step; while $s_t "
+        r"\le 2 \|r_0\|/\alpha \le \alpha/L$, $\sigma_{\min}(J_t) \ge 2 \alpha - L s_t \ge \alpha$, so each step "
+        r"takes at least $(\alpha/2) \|\theta_{t+1} - \theta_t\|$ and $(\eta \alpha^2/2) \|r_t\|$ from $\|r_t\|$, "
+        "which keeps $s_t$ in that range."
     ),
 )
 

@@ -257,30 +257,30 @@ CLAIM = Claim(
     ),
     sides=sides,
     assumptions=(
-        Assumption("sigma_0 > 0 and r_0 is not zero", lambda instance: idle(begin(instance, FLOAT64))),
-        Assumption("2 L ||r_0|| < sigma_0^2, without which h < 1 for no c", too_far),
-        Assumption("c > 0, or eta beta^2 <= 1 (sharp form)", too_long),
+        Assumption(r"$\sigma_0 > 0$ and $r_0$ is not zero", lambda instance: idle(begin(instance, FLOAT64))),
+        Assumption(r"$2 L \|r_0\| < \sigma_0^2$, without which $h < 1$ for no $c$", too_far),
+        Assumption(r"$c > 0$, or $\eta \beta^2 \le 1$ (sharp form)", too_long),
     ),
     mutants=(
-        Mutant("short-path", "0.97 s*", _false(_times("path", 1 / 0.97))),
-        Mutant("sharp-path-twin", "0.999 s* with c = 1", _false(_times("path", 1 / 0.999), sharp=True)),
+        Mutant("short-path", "$0.97 s^*$", _false(_times("path", 1 / 0.97))),
+        Mutant("sharp-path-twin", "$0.999 s^*$ with $c = 1$", _false(_times("path", 1 / 0.999), sharp=True)),
         Mutant("sharp-sigma-min-twin", r"1.001 \sqrt D with c = 1", _false(_times("sigma-min", 1.001), sharp=True)),
         Mutant("straight-path", r"s_t \le \|r_0\| / (c \sigma_0), as if L = 0", _false(_straight_path)),
-        Mutant("half-h-in-path", r"h/2 in place of h in s^*", _false(_half_h_path, sharp=True)),
+        Mutant("half-h-in-path", "$h/2$ in place of $h$ in $s^*$", _false(_half_h_path, sharp=True)),
         Mutant("fourth-root", r"\sigma_{\min}(J_t) \ge \sigma_0 (1 - h)^{1/4}", _false(_fourth_root)),
         Mutant("initial-rate", r"\|r_{t+1}\| \le (1 - \eta c \sigma_0^2) \|r_t\|", _false(_initial_rate)),
-        Mutant("half-L", r"L s_t^2/4 in place of L s_t^2/2", _false(_half_L, sharp=True)),
+        Mutant("half-L", "$L s_t^2/4$ in place of $L s_t^2/2$", _false(_half_L, sharp=True)),
         Mutant(
             "sigma-to-the-first",
             r"h = 2 L \|r_0\| / (c \sigma_0)",
             _false(_first_power, needs_h=False),
-            assumptions=(Assumption("2 L ||r_0|| < sigma_0", lambda instance: too_far(instance, power=1)),),
+            assumptions=(Assumption(r"$2 L \|r_0\| < \sigma_0$", lambda instance: too_far(instance, power=1)),),
         ),
         Mutant(
             "h-below-two",
-            r"h < 2 suffices, with |D|",
+            "$h < 2$ suffices, with $|D|$",
             _false(_opposite_rate, sharp=True),
-            assumptions=(Assumption("h < 2", lambda instance: too_far(instance, least=2.0)),),
+            assumptions=(Assumption("$h < 2$", lambda instance: too_far(instance, least=2.0)),),
         ),
         Mutant("long-steps", r"c = 1 for \eta\beta^2 \le 2", _false(contraction, sharp=True, most=2.0)),
     ),
@@ -305,13 +305,14 @@ CLAIM = Claim(
     ),
     floor=0.55,
     proof=(
-        "By gd-one-step and sigma_min(J_t) >= sigma_0 - L s_t, ||r_{t+1}|| <= ||r_t|| - c (sigma_0 - L s_t)(s_{t+1} - "
-        "s_t); summed, ||r_t|| <= ||r_0|| - c (sigma_0 s_t - L s_t^2/2). With a = sigma_0 - L s_t >= sqrt(D), "
-        "c a (s_{t+1} - s_t) <= ||r_t|| <= c (a^2 - D)/(2L), so sigma_0 - L s_{t+1} >= a/2 + D/(2a) >= sqrt(D). "
-        "Sharp: for eta beta^2 <= 1 the sharp form of gd-one-step takes sigma_min(J_t) d - L d^2/2 from ||r_t||, d = "
-        "s_{t+1} - s_t, which is at least the integral of sigma_0 - L s from s_t to s_{t+1}; so 0 <= ||r_t|| <= "
-        "(a^2 - D)/(2L) with D = sigma_0^2 - 2 L ||r_0||, also for every part of a step, so that a stays above "
-        "sqrt(D); and the step takes at least d (sigma_min(J_t) + sqrt(D))/2 >= eta D ||r_t||."
+        r"By gd-one-step and $\sigma_{\min}(J_t) \ge \sigma_0 - L s_t$, $\|r_{t+1}\| \le \|r_t\| - c (\sigma_0 - L "
+        r"s_t)(s_{t+1} - s_t)$; summed, $\|r_t\| \le \|r_0\| - c (\sigma_0 s_t - L s_t^2/2)$. With $a = \sigma_0 - "
+        r"L s_t \ge \sqrt D$, $c a (s_{t+1} - s_t) \le \|r_t\| \le c (a^2 - D)/(2L)$, so $\sigma_0 - L s_{t+1} \ge "
+        r"a/2 + D/(2a) \ge \sqrt D$. Sharp: for $\eta \beta^2 \le 1$ the sharp form of gd-one-step takes "
+        r"$\sigma_{\min}(J_t) d - L d^2/2$ from $\|r_t\|$, $d = s_{t+1} - s_t$, which is at least the integral of "
+        r"$\sigma_0 - L s$ from $s_t$ to $s_{t+1}$; so $0 \le \|r_t\| \le (a^2 - D)/(2L)$ with $D = \sigma_0^2 - 2 "
+        r"L \|r_0\|$, also for every part of a step, so that $a$ stays above $\sqrt D$; and the step takes at least "
+        r"$d (\sigma_{\min}(J_t) + \sqrt D)/2 \ge \eta D \|r_t\|$."
     ),
 )
 

@@ -175,10 +175,10 @@ CLAIM = Claim(
         ),
     ),
     sides=sides,
-    assumptions=(Assumption("J_0^T r_0 is not zero", nothing_moves),),
+    assumptions=(Assumption(r"$J_0^\top r_0$ is not zero", nothing_moves),),
     mutants=(
         Mutant("stated-twin", "the stated decrease times 1.001", _false(_times(stated, 1.001))),
-        Mutant("mean-twin", "the decrease with Jbar times 1.001", _false(_times(mean, 1.001))),
+        Mutant("mean-twin", r"the decrease with $\bar J$ times 1.001", _false(_times(mean, 1.001))),
         Mutant("sharp-twin", "the sharp decrease times 1.001", _false(_times(sharp, 1.001))),
         Mutant("without-L", r"c_t without \eta L \|r_t\|/2", _false(lambda r: stated(r, L_share=0.0))),
         Mutant("half-L", r"c_t with \eta L \|r_t\|/4", _false(lambda r: stated(r, L_share=0.5))),
@@ -186,7 +186,7 @@ CLAIM = Claim(
         Mutant("half-beta", r"c_t with \eta\beta^2/4", _false(lambda r: stated(r, beta_share=0.5))),
         Mutant("whole-gradient", r"\beta \|J_t^\top r_t\| for \|J_t^\top r_t\|^2 / \|r_t\|", _false(_whole_gradient)),
         Mutant("half-change", r"half of \|\bar J - J_t\|", _false(lambda r: mean(r, 0.5))),
-        Mutant("sharp-half-L", r"L d^2/4 in place of L d^2/2", _false(lambda r: sharp(r, L_share=0.5))),
+        Mutant("sharp-half-L", "$L d^2/4$ in place of $L d^2/2$", _false(lambda r: sharp(r, L_share=0.5))),
         Mutant("sharp-long-steps", r"the sharp form for \eta\beta^2 \le 2", _false(lambda r: sharp(r, reach=2.0))),
     ),
     extremal=(
@@ -205,11 +205,12 @@ CLAIM = Claim(
     ),
     floor=0.4,
     proof=(
-        "r_{t+1} = r_t - eta Jbar J_t^T r_t with Jbar the mean of J on the segment, and ||Jbar - J_t|| <= "
-        "(L/2) eta ||J_t^T r_t||; and ||(I - eta J J^T) r|| <= ||r|| - eta (1 - eta beta^2/2) ||J^T r||^2 / ||r||. "
-        "Sharp form: let ||r|| = 1, mu = ||J^T r||^2, s = sigma_min(J). Then ||J J^T r||^2 <= (beta^2 + s^2) mu - "
-        "beta^2 s^2, so ||(I - eta J J^T) r||^2 - (1 - eta s sqrt(mu))^2 <= eta (sqrt(mu) - s) [eta beta^2 "
-        "(sqrt(mu) + s) - 2 sqrt(mu)] <= 0 for eta beta^2 <= 1: ||(I - eta J J^T) r|| <= ||r|| - eta s ||J^T r||."
+        r"$r_{t+1} = r_t - \eta \bar J J_t^\top r_t$ with $\bar J$ the mean of $J$ on the segment, and $\|\bar J - "
+        r"J_t\| \le (L/2) \eta \|J_t^\top r_t\|$; and $\|(I - \eta J J^\top) r\| \le \|r\| - \eta (1 - \eta "
+        r"\beta^2/2) \|J^\top r\|^2 / \|r\|$. Sharp form: let $\|r\| = 1$, $\mu = \|J^\top r\|^2$, $s = "
+        r"\sigma_{\min}(J)$. Then $\|J J^\top r\|^2 \le (\beta^2 + s^2) \mu - \beta^2 s^2$, so $\|(I - \eta J "
+        r"J^\top) r\|^2 - (1 - \eta s \sqrt\mu)^2 \le \eta (\sqrt\mu - s) [\eta \beta^2 (\sqrt\mu + s) - 2 "
+        r"\sqrt\mu] \le 0$ for $\eta \beta^2 \le 1$: $\|(I - \eta J J^\top) r\| \le \|r\| - \eta s \|J^\top r\|$."
     ),
 )
 

@@ -195,11 +195,13 @@ def _unmoved_path(r: Run, s: Situation, factor: float) -> Sides | None:
     return worst_step(r, r.path[1:], bounds.gd_perturbation_path_sharp(s.r0, b, s.sigma) * factor, last=True)
 
 
-_MOVES = Assumption("sigma_0 > 0 and r_0 is not zero", lambda instance: idle(begin(instance, FLOAT64)))
+_MOVES = Assumption(r"$\sigma_0 > 0$ and $r_0$ is not zero", lambda instance: idle(begin(instance, FLOAT64)))
 _LITTLE = Assumption(
-    "||J - J_0|| <= sigma_0/8 within R = 5 ||r_0|| / (2 sigma_0), or eps sigma_0 within ||r_0|| / (b sigma_0)", moves
+    r"$\|J - J_0\| \le \sigma_0/8$ within $R = 5 \|r_0\| / (2 \sigma_0)$, "
+    r"or $\epsilon \sigma_0$ within $\|r_0\| / (b \sigma_0)$",
+    moves,
 )
-_SHORT = Assumption("eta <= 1/(2 beta^2)", too_long)
+_SHORT = Assumption(r"$\eta \le 1/(2 \beta^2)$", too_long)
 
 #: sigma_0 = 1 + jump; beyond the kink at "reach" the slope is 1 - jump: jump = 1/15 makes that 7/8 of sigma_0.
 _LINE: dict[str, int | float | str] = {
@@ -255,7 +257,7 @@ CLAIM = Claim(
             _false(rate),
             assumptions=(
                 _MOVES,
-                Assumption("||J - J_0|| <= sigma_0/2 within R", lambda i: moves(i, share=4.0)),
+                Assumption(r"$\|J - J_0\| \le \sigma_0/2$ within $R$", lambda i: moves(i, share=4.0)),
                 _SHORT,
             ),
         ),
@@ -263,13 +265,17 @@ CLAIM = Claim(
             "small-ball",
             r"\|J - J_0\| \le \sigma_0/8 within 0.9 \|r_0\|/\sigma_0 suffices",
             _false(rate),
-            assumptions=(_MOVES, Assumption("the same within 0.9 ||r_0||/sigma_0", lambda i: moves(i, 0.36)), _SHORT),
+            assumptions=(
+                _MOVES,
+                Assumption(r"the same within $0.9 \|r_0\|/\sigma_0$", lambda i: moves(i, 0.36)),
+                _SHORT,
+            ),
         ),
         Mutant(
             "long-steps",
             r"the rate for \eta \le 2/\beta^2",
             _false(rate),
-            assumptions=(_MOVES, _LITTLE, Assumption("eta <= 2/beta^2", lambda i: too_long(i, 4.0))),
+            assumptions=(_MOVES, _LITTLE, Assumption(r"$\eta \le 2/\beta^2$", lambda i: too_long(i, 4.0))),
         ),
     ),
     extremal=(
@@ -292,14 +298,16 @@ CLAIM = Claim(
     ),
     floor=0.55,  # of which the forms with 1/8 lose two in seven to other values of eps
     proof=(
-        "Let eps = 1/8 (of sigma_0 = 1) and a = J_t^T r_t. r_{t+1} = r_t - eta Jbar a with ||Jbar - J_t|| <= 2 eps, so "
-        "||r_{t+1}|| <= ||r_t|| - eta ||a|| [(1 - eta beta^2/2)(1 - eps) - 2 eps], the bracket being >= 0.40625; a "
-        "part of a step obeys the same, so the path cannot leave the ball. Sharp: ||r_{t+1}||^2 <= ||r_t||^2 - "
-        "2 eta <Jbar^T r_t, a> + eta^2 beta^2 ||a||^2, and Jbar^T r_t and a lie within eps ||r_t|| of J_0^T r_t, whose "
-        "norm is at least ||r_t||. With A = ||a||/||r_t|| >= 1 - eps, <Jbar^T r_t, a> >= ((A^2 + 1 - eps^2)/2 - eps A) "
-        "||r_t||^2; so the step takes at least eta ||a|| times A/2 + (1 - eps^2)/(2A) - eps - eta beta^2 A/2 >= b. "
-        "Times A, that grows with A where eps <= (1 - eps)(1 - eta beta^2), and is (1 - eps)^2 (1 - eta beta^2/2) at "
-        "A = 1 - eps; its least value over all A is (1 - eps^2 - eps^2/(1 - eta beta^2))/2."
+        r"Let $\epsilon = 1/8$ (of $\sigma_0 = 1$) and $a = J_t^\top r_t$. $r_{t+1} = r_t - \eta \bar J a$ with "
+        r"$\|\bar J - J_t\| \le 2 \epsilon$, so $\|r_{t+1}\| \le \|r_t\| - \eta \|a\| [(1 - \eta \beta^2/2)(1 - "
+        r"\epsilon) - 2 \epsilon]$, the bracket being $\ge 0.40625$; a part of a step obeys the same, so the path "
+        r"cannot leave the ball. Sharp: $\|r_{t+1}\|^2 \le \|r_t\|^2 - 2 \eta \langle \bar J^\top r_t, a \rangle + "
+        r"\eta^2 \beta^2 \|a\|^2$, and $\bar J^\top r_t$ and $a$ lie within $\epsilon \|r_t\|$ of $J_0^\top r_t$, "
+        r"whose norm is at least $\|r_t\|$. With $A = \|a\|/\|r_t\| \ge 1 - \epsilon$, $\langle \bar J^\top r_t, a "
+        r"\rangle \ge ((A^2 + 1 - \epsilon^2)/2 - \epsilon A) \|r_t\|^2$; so the step takes at least $\eta \|a\|$ "
+        r"times $A/2 + (1 - \epsilon^2)/(2A) - \epsilon - \eta \beta^2 A/2 \ge b$. Times $A$, that grows with $A$ "
+        r"where $\epsilon \le (1 - \epsilon)(1 - \eta \beta^2)$, and is $(1 - \epsilon)^2 (1 - \eta \beta^2/2)$ at "
+        r"$A = 1 - \epsilon$; its least value over all $A$ is $(1 - \epsilon^2 - \epsilon^2/(1 - \eta \beta^2))/2$."
     ),
 )
 

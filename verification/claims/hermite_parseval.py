@@ -235,9 +235,10 @@ CLAIM = Claim(
     ),
     floor=0.9,
     proof=(
-        "The h_r are an orthonormal basis of L2 of the Gaussian. E[phi''(g) h_{r-1}(g)] = sqrt(r) mu_r by integration "
-        "by parts (a jump of phi' adds its height times the density there), so sum_r r mu_r^2 = E[phi''(g)^2] when "
-        "phi' is Lipschitz, and what Parseval's sum has left from R on is at most 1/R of what this one has."
+        r"The $h_r$ are an orthonormal basis of $L^2$ of the Gaussian. $E[\phi''(g) h_{r-1}(g)] = \sqrt r \mu_r$ by "
+        r"integration by parts (a jump of $\phi'$ adds its height times the density there), so $\sum_r r \mu_r^2 = "
+        r"E[\phi''(g)^2]$ when $\phi'$ is Lipschitz, and what Parseval's sum has left from $R$ on is at most $1/R$ "
+        "of what this one has."
     ),
 )
 

@@ -99,7 +99,7 @@ CLAIM = Claim(
     sides=sides,
     assumptions=(Assumption("CERTIFIED", lambda instance: refused(instance, choose)),),
     mutants=(
-        Mutant("half-distance", r"s^*/2", _false("distance", _times("distance", 0.5))),
+        Mutant("half-distance", "$s^*/2$", _false("distance", _times("distance", 0.5))),
         Mutant("rate-times-four", "four times the rate", _false("contraction", _times("rate", 4.0))),
         Mutant("half-norm", r"\beta/2", _false("norm", _times("beta", 0.5))),
     ),
@@ -110,7 +110,7 @@ CLAIM = Claim(
         {**_WIDE, "phi": "softplus", "k": 4, "steps": 5},
     ),
     floor=0.4,
-    proof="`interpolation-certificate` at W_0: it asks nothing of where the weights come from.",
+    proof="`interpolation-certificate` at $W_0$: it asks nothing of where the weights come from.",
 )  # fmt: skip
 
 if __name__ == "__main__":

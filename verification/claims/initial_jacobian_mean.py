@@ -166,10 +166,20 @@ CLAIM = Claim(
     sides=None,
     statistics=statistics,
     mutants=(
-        Mutant("factor", "1.05 ||v||^2 Sigma(X)", statistics=_factor),
-        Mutant("phi-for-derivative", "E[phi phi^T] o XX^T in place of E[phi' phi'^T] o XX^T", statistics=_output_layer),
-        Mutant("no-hadamard", "E[phi' phi'^T] without the Hadamard product by XX^T", statistics=_no_hadamard),
-        Mutant("largest-weight", "k ||v||_inf^2 in place of ||v||^2 (true for balanced v)", statistics=_largest_weight),
+        Mutant("factor", r"$1.05 \|v\|^2 \Sigma(X)$", statistics=_factor),
+        Mutant(
+            "phi-for-derivative",
+            r"$E[\phi \phi^\top] \circ XX^\top$ in place of $E[\phi' \phi'^\top] \circ XX^\top$",
+            statistics=_output_layer,
+        ),
+        Mutant(
+            "no-hadamard", r"$E[\phi' \phi'^\top]$ without the Hadamard product by $XX^\top$", statistics=_no_hadamard
+        ),
+        Mutant(
+            "largest-weight",
+            r"$k \|v\|_\infty^2$ in place of $\|v\|^2$ (true for balanced $v$)",
+            statistics=_largest_weight,
+        ),
     ),
     extremal=(
         # One row: E ||J||^2 = ||v||^2 E phi'(g)^2, here ||v||^2 / 2.
@@ -180,8 +190,8 @@ CLAIM = Claim(
         {"n": 3, "d": 2, "rows": "antipodal", "phi": "relu", "k": 256},
     ),
     proof=(
-        "J J^T = sum_l v_l^2 (phi'(Xw_l) phi'(Xw_l)^T) o XX^T, and the w_l are N(0, I): every summand has mean "
-        "v_l^2 Sigma(X)."
+        r"$J J^\top = \sum_l v_l^2 (\phi'(Xw_l) \phi'(Xw_l)^\top) \circ XX^\top$, and the $w_l$ are $N(0, I)$: "
+        r"every summand has mean $v_l^2 \Sigma(X)$."
     ),
 )
 

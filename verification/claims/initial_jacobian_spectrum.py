@@ -264,41 +264,41 @@ CLAIM = Claim(
     ),
     sides=sides,
     failure=failure,
-    assumptions=(Assumption("lambda(X) > 0", _positive),),
+    assumptions=(Assumption(r"$\lambda(X) > 0$", _positive),),
     mutants=(
-        Mutant("above-the-mean", "(1 + eps) for (1 - eps)", _above_the_mean, _failure("explicit")),
-        Mutant("largest-eigenvalue", "||Sigma(X)|| for lambda(X)", _largest_eigenvalue, _failure("explicit")),
-        Mutant("without-v", "lambda(X) without the factor ||v||^2", _without_v, _failure("explicit")),
+        Mutant("above-the-mean", r"$(1 + \epsilon)$ for $(1 - \epsilon)$", _above_the_mean, _failure("explicit")),
+        Mutant("largest-eigenvalue", r"$\|\Sigma(X)\|$ for $\lambda(X)$", _largest_eigenvalue, _failure("explicit")),
+        Mutant("without-v", r"$\lambda(X)$ without the factor $\|v\|^2$", _without_v, _failure("explicit")),
         Mutant(
             "upper-without-eps",
-            "||J||^2 <= ||v||^2 ||Sigma||, the mean, for the upper tail",
+            r"$\|J\|^2 \le \|v\|^2 \|\Sigma\|$, the mean, for the upper tail",
             _upper_without_eps,
             _failure("sharp upper tail"),
         ),
         Mutant(
             "failure-squared",
-            "the sharp failure probability squared (R0 / 2)",
+            "the sharp failure probability squared ($R_0 / 2$)",
             _sharp_lower,
             _failure("sharp lower tail", 2),
         ),
         Mutant(
             "width-for-spread",
-            "k for ||v||^2/||v||_inf^2, as if all units counted alike",
+            r"$k$ for $\|v\|^2/\|v\|_\infty^2$, as if all units counted alike",
             **_counted(lambda c, v: len(v) / (c.B1 * c.X_norm) ** 2),
         ),
         Mutant(
             "B1-not-squared",
-            "B1 in the exponent m for its square",
+            "$B_1$ in the exponent $m$ for its square",
             **_counted(lambda c, v: spread(v) / (c.B1 * c.X_norm**2)),
         ),
         Mutant(
             "one-row",
-            "one row's failure probability for all n",
+            "one row's failure probability for all $n$",
             **_counted(lambda c, v: spread(v) / (c.B1 * c.X_norm) ** 2, lambda n: 1),
         ),
         Mutant(
             "largest-in-the-exponent",
-            "||Sigma(X)|| for lambda(X) in the exponent m",
+            r"$\|\Sigma(X)\|$ for $\lambda(X)$ in the exponent $m$",
             **_counted(lambda c, v: spread(v) / (c.B1 * c.X_norm) ** 2 * c.top / c.lam),
         ),
     ),
@@ -318,9 +318,10 @@ CLAIM = Claim(
         {"n": 2, "d": 2, "rows": "parallel", "angle": 0.01, "phi": "relu", "chance": 0.1, "k": 8},
     ),
     proof=(
-        "Matrix Chernoff (Tropp) for the sum over l of v_l^2 (phi'(Xw_l) phi'(Xw_l)^T) o (XX^T), each of norm at most "
-        "R0 = ||v||_inf^2 B1^2 ||X||^2 by the Schur bounds, of mean ||v||^2 Sigma(X); the sharp forms keep the trace "
-        "of the matrix moment generating function instead of n times its norm."
+        r"Matrix Chernoff (Tropp) for the sum over $l$ of $v_l^2 (\phi'(Xw_l) \phi'(Xw_l)^\top) \circ (XX^\top)$, "
+        r"each of norm at most $R_0 = \|v\|_\infty^2 B_1^2 \|X\|^2$ by the Schur bounds, of mean $\|v\|^2 "
+        r"\Sigma(X)$; the sharp forms keep the trace of the matrix moment generating function instead of $n$ times "
+        "its norm."
     ),
 )
 

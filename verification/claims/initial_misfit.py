@@ -194,14 +194,22 @@ CLAIM = Claim(
     sides=sides,
     failure=failure,
     mutants=(
-        Mutant("half-variance", "Var phi(g)/2 in place of Var phi(g)", _half_variance),
-        Mutant("no-deviation", "the root of the mean square alone, without delta B1", _no_deviation),
-        Mutant("mean-not-removed", "|v| in place of the balanced v, whose entries sum to zero", _mean_not_removed),
-        Mutant("without-root-n", "(sqrt(Var phi(g)) + delta B1) ||v|| without sqrt(n)", _without_root_n),
-        Mutant("without-X", "exp(-delta^2 n/2), without ||X||^2", **_with_norm(0.0)),
-        Mutant("X-not-squared", "exp(-delta^2 n/(2||X||)), ||X|| for its square", **_with_norm(0.5)),
-        Mutant("B1-squared", "delta B1^2 for delta B1", _B1_squared),
-        Mutant("residual-of-labels", "||r_0|| <= (1 + delta B1) ||y||, without f's own square", _residual_of_labels),
+        Mutant(
+            "half-variance", r"$\operatorname{Var} \phi(g)/2$ in place of $\operatorname{Var} \phi(g)$", _half_variance
+        ),
+        Mutant("no-deviation", r"the root of the mean square alone, without $\delta B_1$", _no_deviation),
+        Mutant("mean-not-removed", "$|v|$ in place of the balanced $v$, whose entries sum to zero", _mean_not_removed),
+        Mutant(
+            "without-root-n",
+            r"$(\sqrt{\operatorname{Var} \phi(g)} + \delta B_1) \|v\|$ without $\sqrt n$",
+            _without_root_n,
+        ),
+        Mutant("without-X", r"$\exp(-\delta^2 n/2)$, without $\|X\|^2$", **_with_norm(0.0)),
+        Mutant("X-not-squared", r"$\exp(-\delta^2 n/(2 \|X\|))$, $\|X\|$ for its square", **_with_norm(0.5)),
+        Mutant("B1-squared", r"$\delta B_1^2$ for $\delta B_1$", _B1_squared),
+        Mutant(
+            "residual-of-labels", r"$\|r_0\| \le (1 + \delta B_1) \|y\|$, without $f$'s own square", _residual_of_labels
+        ),
     ),
     extremal=(
         # Orthonormal rows, so ||X|| = 1 makes delta small; and phi of large mean, far from cancelled by few units.
@@ -216,9 +224,10 @@ CLAIM = Claim(
         {"n": 1, "d": 1, "rows": "line", "phi": "sigmoid", "k": 64, "chance": 0.03},
     ),
     proof=(
-        "v sums to zero, so E f = 0, E||f||^2 = n ||v||^2 Var phi(g) and E||f - y||^2 = E||f||^2 + ||y||^2; "
-        "Var phi(g) <= B1^2 (Poincare). W -> ||f(W)|| is B1 ||v|| ||X||-Lipschitz in ||.||_F (`jacobian-norm`): "
-        "Gaussian concentration above the mean, which is at most the root of the mean square."
+        r"$v$ sums to zero, so $E f = 0$, $E\|f\|^2 = n \|v\|^2 \operatorname{Var} \phi(g)$ and $E\|f - y\|^2 = "
+        r"E\|f\|^2 + \|y\|^2$; $\operatorname{Var} \phi(g) \le B_1^2$ (Poincare). $W \to \|f(W)\|$ is $B_1 \|v\| "
+        r"\|X\|$-Lipschitz in $\|\cdot\|_F$ (`jacobian-norm`): Gaussian concentration above the mean, which is at "
+        "most the root of the mean square."
     ),
 )
 

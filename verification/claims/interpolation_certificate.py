@@ -133,8 +133,8 @@ CLAIM = Claim(
     sides=sides,
     assumptions=(Assumption("CERTIFIED", lambda instance: refused(instance, at_ratio)),),
     mutants=(
-        Mutant("half-distance", r"s^*/2", _false("distance", _times("distance", 0.5))),
-        Mutant("short-distance", r"0.99 s^*", _false("distance", _times("distance", 0.99))),
+        Mutant("half-distance", "$s^*/2$", _false("distance", _times("distance", 0.5))),
+        Mutant("short-distance", "$0.99 s^*$", _false("distance", _times("distance", 0.99))),
         Mutant("straight-distance", r"\|r\|/\sigma_{\min}, as if L = 0", _false("distance", _straight)),
         Mutant("sigma-doubled", r"2 \sigma_{\min}(J)", _false("sigma-min", _times("sigma_min", 2.0))),
         Mutant("sigma-more", r"(1 + 10^{-6}) \sigma_{\min}(J)", _false("sigma-min", _times("sigma_min", 1 + 1e-6))),
@@ -143,9 +143,9 @@ CLAIM = Claim(
         Mutant("norm-at-the-start", r"\beta = \|J(W)\|", _false("norm", _norm_at_the_start)),
         Mutant(
             "h-below-two",
-            r"h < 2 suffices, with |D|",
+            "$h < 2$ suffices, with $|D|$",
             _with_eta(_below_two),
-            assumptions=(Assumption("h < 2", lambda instance: not_below(instance, 2.0)),),
+            assumptions=(Assumption("$h < 2$", lambda instance: not_below(instance, 2.0)),),
         ),
     ),
     extremal=(
@@ -161,10 +161,10 @@ CLAIM = Claim(
     ),
     floor=0.5,
     proof=(
-        "gd-kantorovich at W, in its sharp form (c = 1 for eta beta^2 <= 1), with a proved lower bound of "
-        "sigma_min(J(W)) and proved upper bounds of ||r||, L = B2 ||v||_inf ||X||_{2->4}^2 and of ||J|| on the ball of "
-        "radius s*: its proof uses them in these directions only. The float64 numbers are the exact problem, so no "
-        "rounding of the run matters."
+        r"gd-kantorovich at $W$, in its sharp form ($c = 1$ for $\eta \beta^2 \le 1$), with a proved lower bound of "
+        r"$\sigma_{\min}(J(W))$ and proved upper bounds of $\|r\|$, $L = B_2 \|v\|_\infty \|X\|_{2 \to 4}^2$ and of "
+        r"$\|J\|$ on the ball of radius $s^*$: its proof uses them in these directions only. The float64 numbers "
+        "are the exact problem, so no rounding of the run matters."
     ),
 )  # fmt: skip
 

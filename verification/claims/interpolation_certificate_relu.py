@@ -169,7 +169,7 @@ CLAIM = Claim(
             "whatever-the-kinks",
             r"the least \Delta, also where it crosses kinks",
             _whatever_the_kinks,
-            assumptions=(Assumption("J has independent rows", independent),),
+            assumptions=(Assumption("$J$ has independent rows", independent),),
         ),
         Mutant("float64-solves", r"\Delta as float64 has it", _rounded_step),
     ),
@@ -183,8 +183,8 @@ CLAIM = Claim(
     ),
     floor=0.4,
     proof=(
-        "Along W + t Delta, 0 <= t <= 1, no unit of S changes its sign at a row and the others stay, so f is affine "
-        "there and f(W + Delta) = f(W) + J_S Delta = y."
+        r"Along $W + t \Delta$, $0 \le t \le 1$, no unit of $S$ changes its sign at a row and the others stay, so "
+        r"$f$ is affine there and $f(W + \Delta) = f(W) + J_S \Delta = y$."
     ),
 )  # fmt: skip
 

@@ -172,11 +172,17 @@ CLAIM = Claim(
     ),
     sides=sides,
     mutants=(
-        Mutant("off-by-a-thousandth", "1.001 J", _wrong_jacobian(lambda X, v, P, m: 1.001 * m.khatri_rao(P * v, X))),
-        Mutant("columns-first", "W stacked by columns", _wrong_jacobian(lambda X, v, P, m: m.khatri_rao(X, P * v))),
-        Mutant("absolute-v", "|v| in place of v", _wrong_jacobian(lambda X, v, P, m: m.khatri_rao(P * abs(v), X))),
-        Mutant("reversed-v", "the units' v reversed", _wrong_jacobian(lambda X, v, P, m: m.khatri_rao(P * v[::-1], X))),
-        Mutant("gram-without-square", r"diag(|v|) in place of diag(v)^2", _wrong_gram(1, 1.0)),
+        Mutant("off-by-a-thousandth", "$1.001 J$", _wrong_jacobian(lambda X, v, P, m: 1.001 * m.khatri_rao(P * v, X))),
+        Mutant("columns-first", "$W$ stacked by columns", _wrong_jacobian(lambda X, v, P, m: m.khatri_rao(X, P * v))),
+        Mutant("absolute-v", "$|v|$ in place of $v$", _wrong_jacobian(lambda X, v, P, m: m.khatri_rao(P * abs(v), X))),
+        Mutant(
+            "reversed-v", "the units' $v$ reversed", _wrong_jacobian(lambda X, v, P, m: m.khatri_rao(P * v[::-1], X))
+        ),
+        Mutant(
+            "gram-without-square",
+            r"$\operatorname{diag}(|v|)$ in place of $\operatorname{diag}(v)^2$",
+            _wrong_gram(1, 1.0),
+        ),
         Mutant("gram-off-by-a-thousandth", "0.999 times the Hadamard form", _wrong_gram(2, 0.999)),
     ),
     extremal=(
@@ -190,8 +196,9 @@ CLAIM = Claim(
     ),
     floor=0.9,
     proof=(
-        "df_i/dw_l = v_l phi'(<w_l, x_i>) x_i, which is block l of row i of (phi'(XW^T) diag(v)) * X. The Gram matrix "
-        "is khatri-rao-gram with C = A, D = B; the gradient of 1/2 ||f - y||^2 is J^T r."
+        r"$df_i/dw_l = v_l \phi'(\langle w_l, x_i \rangle) x_i$, which is block $l$ of row $i$ of $(\phi'(XW^\top) "
+        r"\operatorname{diag}(v)) * X$. The Gram matrix is khatri-rao-gram with $C = A$, $D = B$; the gradient of "
+        r"$\tfrac12 \|f - y\|^2$ is $J^\top r$."
     ),
 )
 

@@ -123,7 +123,7 @@ CLAIM = Claim(
         Mutant("without-X", r"B_2 \|v\|_\infty \|W' - W\|_F, without \|X\|", _without_X),
         Mutant("sharp-without-X", r"\min(\|W' - W\|, \|X (W' - W)^\top\|_F)", _sharp_without_X),
         Mutant("root-mean-square-v", r"\|v\|_2 / \sqrt k in place of \|v\|_\infty", _root_mean_square_v),
-        Mutant("B1-for-B2", r"B_1 in place of B_2", _B1),
+        Mutant("B1-for-B2", "$B_1$ in place of $B_2$", _B1),
         Mutant("spectral-norm-of-moves", r"\|X (W' - W)^\top\| in place of its Frobenius norm", _spectral),
         Mutant("as-if-unit", r"without \max_i \|x_i\|, for rows that are longer than 1", _as_if_unit),
     ),
@@ -152,8 +152,9 @@ CLAIM = Claim(
     ),
     floor=0.95,
     proof=(
-        "J' - J = D * X with D = (phi'(XW'^T) - phi'(XW^T)) diag(v). By the Schur bounds ||D * X|| is at most "
-        "max_i ||D_i|| ||X|| and at most ||D|| max_i ||x_i||, and |phi'(a) - phi'(b)| <= B2 |a - b|."
+        r"$J' - J = D * X$ with $D = (\phi'(XW'^\top) - \phi'(XW^\top)) \operatorname{diag}(v)$. By the Schur "
+        r"bounds $\|D * X\|$ is at most $\max_i \|D_i\| \|X\|$ and at most $\|D\| \max_i \|x_i\|$, and $|\phi'(a) - "
+        r"\phi'(b)| \le B_2 |a - b|$."
     ),
 )
 

@@ -229,11 +229,11 @@ CLAIM = Claim(
         Mutant("centred-twin", "the centred bound times 0.999", _twin("centred")),
         Mutant("upper-bounds-twin", r"the smaller bound of \Lambda times 0.999", _twin("upper-bounds")),
         Mutant("root-of-lambda", r"\|X\|_{2 \to 4}, without the square", _with(_root)),
-        Mutant("rows-only", "the maximum over w among the rows only", _with(_rows_only)),
+        Mutant("rows-only", "the maximum over $w$ among the rows only", _with(_rows_only)),
         Mutant("centred-without-mean", r"without \sqrt n/d", _with(_without_mean)),
         Mutant("centred-without-spread", r"without the norm of the centred Gram matrix", _with(_without_spread)),
-        Mutant("centred-in-d-plus-1", "d + 1 in place of d", _with(_one_dimension_more)),
-        Mutant("mean-v", "the mean of |v| in place of its maximum", _mean_v),
+        Mutant("centred-in-d-plus-1", "$d + 1$ in place of $d$", _with(_one_dimension_more)),
+        Mutant("mean-v", "the mean of $|v|$ in place of its maximum", _mean_v),
         Mutant("spectral-distance", r"\Lambda \|W' - W\| with the spectral norm", _spectral),
     ),
     extremal=(
@@ -250,9 +250,10 @@ CLAIM = Claim(
     ),
     floor=0.7,
     proof=(
-        "||(J' - J) U|| <= B2 ||v||_inf sum_l ||(<D_l, x_i> <U_l, x_i>)_i|| <= B2 ||v||_inf sum_l ||X D_l||_4 "
-        "||X U_l||_4 with D = W' - W, then Cauchy-Schwarz over l. (sum <x_i, w>^4)^{1/2} = ||(X*X)(w (x) w)||, and "
-        "w (x) w = vec(I)/d + sqrt(1 - 1/d) q with a unit q orthogonal to vec(I)."
+        r"$\|(J' - J) U\| \le B_2 \|v\|_\infty \sum_l \|(\langle D_l, x_i \rangle \langle U_l, x_i \rangle)_i\| \le "
+        r"B_2 \|v\|_\infty \sum_l \|X D_l\|_4 \|X U_l\|_4$ with $D = W' - W$, then Cauchy-Schwarz over $l$. "
+        r"$(\sum_i \langle x_i, w \rangle^4)^{1/2} = \|(X*X)(w \otimes w)\|$, and $w \otimes w = "
+        r"\operatorname{vec}(I)/d + \sqrt{1 - 1/d} \, q$ with a unit $q$ orthogonal to $\operatorname{vec}(I)$."
     ),
 )
 

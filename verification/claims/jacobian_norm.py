@@ -120,7 +120,10 @@ CLAIM = Claim(
         {"n": 3, "d": 2, "rows": "sphere", "phi": "relu", "k": 2, "v": "gaussian", "spread": 0.0, "seed": 4},
     ),
     floor=0.8,
-    proof="JJ^T = sum_l v_l^2 D_l XX^T D_l with D_l = diag(phi'(X w_l)), and ||D_l|| <= B1.",
+    proof=(
+        r"$JJ^\top = \sum_l v_l^2 D_l XX^\top D_l$ with $D_l = \operatorname{diag}(\phi'(X w_l))$, and $\|D_l\| \le "
+        "B_1$."
+    ),
 )
 
 if __name__ == "__main__":

@@ -174,15 +174,17 @@ CLAIM = Claim(
         Variant("covariance", r"\Sigma(X) = \sum_r \mu_r^2 (XX^\top)^{\circ(r+1)}, \Sigma(X) as the tool computes it"),
     ),
     sides=sides,
-    assumptions=(Assumption("n >= 2", _one_row),),
+    assumptions=(Assumption(r"$n \ge 2$", _one_row),),
     mutants=(
         Mutant("thousandth", "the series times 1.001", _kernel_mutant(0, lambda r, square: square * 1001 / 1000)),
         Mutant("not-squared", r"|\mu_r| in place of \mu_r^2", _kernel_mutant(0, lambda r, square: square**0.5)),
         Mutant(
             "next-power", r"\rho^{r+1} in place of \rho^r in the kernel", _kernel_mutant(1, lambda r, square: square)
         ),
-        Mutant("no-mean", r"without \mu_0^2: Cov in place of E", _kernel_mutant(0, lambda r, square: square * (r > 0))),
-        Mutant("unsigned", r"|\cdot| of the series, which forgets the sign of \rho^r", _absolute),
+        Mutant(
+            "no-mean", r"without $\mu_0^2$: Cov in place of $E$", _kernel_mutant(0, lambda r, square: square * (r > 0))
+        ),
+        Mutant("unsigned", r"the absolute value of the series, which forgets the sign of $\rho^r$", _absolute),
         Mutant("no-hadamard", r"\Sigma(X) = \sum_r \mu_r^2 (XX^\top)^{\circ r}", _no_hadamard),
     ),
     extremal=(
@@ -198,8 +200,9 @@ CLAIM = Claim(
     ),
     floor=0.8,
     proof=(
-        "phi' = sum_r mu_r h_r in L2 of the Gaussian (hermite-parseval), and E[h_r(<w,x>) h_s(<w,x'>)] is rho^r for "
-        "r = s and 0 otherwise (from the generating function exp(tx - t^2/2)). Entry by entry, times <x,x'>."
+        r"$\phi' = \sum_r \mu_r h_r$ in $L^2$ of the Gaussian (hermite-parseval), and $E[h_r(\langle w, x \rangle) "
+        r"h_s(\langle w, x' \rangle)]$ is $\rho^r$ for $r = s$ and 0 otherwise (from the generating function "
+        r"$\exp(tx - t^2/2)$). Entry by entry, times $\langle x, x' \rangle$."
     ),
 )
 

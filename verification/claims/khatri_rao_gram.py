@@ -86,7 +86,10 @@ CLAIM = Claim(
         {"n": 3, "m": 4, "a": 2, "b": 2, "kind": "gaussian", "scale": 1.0, "seed": 3},
     ),
     floor=0.95,
-    proof="Entry (i, j) is <A_i (x) B_i, C_j (x) D_j> = <A_i, C_j> <B_i, D_j>.",
+    proof=(
+        r"Entry $(i, j)$ is $\langle A_i \otimes B_i, C_j \otimes D_j \rangle = \langle A_i, C_j \rangle \langle "
+        r"B_i, D_j \rangle$."
+    ),
 )
 
 if __name__ == "__main__":

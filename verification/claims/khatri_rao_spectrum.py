@@ -138,8 +138,9 @@ CLAIM = Claim(
     ),
     floor=0.7,
     proof=(
-        "(A * B)(A * B)^T = (AA^T) o (BB^T) and the Schur bounds with Q = BB^T, Q_ii = ||B_i||^2. With A = X^{*r}, "
-        "B = X the powers are monotone; e_i^T A has norm ||A_i||, which lies between sigma_min(A) and ||A||."
+        r"$(A * B)(A * B)^\top = (AA^\top) \circ (BB^\top)$ and the Schur bounds with $Q = BB^\top$, $Q_{ii} = "
+        r"\|B_i\|^2$. With $A = X^{*r}$, $B = X$ the powers are monotone; $e_i^\top A$ has norm $\|A_i\|$, which "
+        r"lies between $\sigma_{\min}(A)$ and $\|A\|$."
     ),
 )
 

@@ -171,9 +171,10 @@ CLAIM = Claim(
     ),
     floor=0.5,
     proof=(
-        "g(u) = J^+ (f(W + u) - y) on u in range(J^T): g'(0) = I, g' has the Lipschitz constant ||J^+|| L, and h/2 = "
-        "||J^+|| L ||g(0)|| <= 1/2 is Kantorovich's condition; its zero u* has ||u*|| <= 2 ||g(0)||/(1 + sqrt(1 - h)). "
-        "J has independent rows, so J^+ is injective and f(W + u*) = y."
+        r"$g(u) = J^+ (f(W + u) - y)$ on $u$ in $\operatorname{range}(J^\top)$: $g'(0) = I$, $g'$ has the Lipschitz "
+        r"constant $\|J^+\| L$, and $h/2 = \|J^+\| L \|g(0)\| \le 1/2$ is Kantorovich's condition; its zero $u^*$ "
+        r"has $\|u^*\| \le 2 \|g(0)\|/(1 + \sqrt{1 - h})$. $J$ has independent rows, so $J^+$ is injective and $f(W "
+        "+ u^*) = y$."
     ),
 )  # fmt: skip
 

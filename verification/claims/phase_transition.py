@@ -125,21 +125,22 @@ CLAIM = Claim(
     mutants=(
         Mutant(
             "as-theorems",
-            "kd of order n^2, as theorem-gd-smooth asks for",
+            "$kd$ of order $n^2$, as theorem-gd-smooth asks for",
             trends=(_power("as-theorems", "softplus", TEN, 2.0),),
         ),
-        Mutant("twice", "kd -> 2n", trends=(_limit("twice", "softplus", TEN, 2.0),)),
+        Mutant("twice", r"$kd \to 2n$", trends=(_limit("twice", "softplus", TEN, 2.0),)),
         Mutant(
             "relu-as-theorem",
-            "kd of order n^4, as theorem-gd-relu asks for at fixed d",
+            "$kd$ of order $n^4$, as theorem-gd-relu asks for at fixed $d$",
             trends=(_power("relu-as-theorem", "relu", TEN, 4.0),),
         ),
-        Mutant("third", "kd -> n/3", trends=(_limit("third", "softplus", TEN, 1 / 3),)),
+        Mutant("third", r"$kd \to n/3$", trends=(_limit("third", "softplus", TEN, 1 / 3),)),
     ),
     proof=(
-        "None: it is an observation. k d >= n is necessary for zero loss (phase-transition-lower). That little more is "
-        "enough is what runs show; the theorems ask for far more. Each draw is one X and one y, and the width at which "
-        f"the relative residual after {BUDGET} n^2 steps falls below {TOLERANCE:g}, interpolated among eight widths."
+        r"None: it is an observation. $k d \ge n$ is necessary for zero loss (phase-transition-lower). That little "
+        "more is enough is what runs show; the theorems ask for far more. Each draw is one $X$ and one $y$, and the "
+        f"width at which the relative residual after ${BUDGET} n^2$ steps falls below {TOLERANCE:g}, interpolated "
+        "among eight widths."
     ),
 )
 

@@ -409,20 +409,22 @@ CLAIM = Claim(
     mutants=(
         Mutant(
             "every-label",
-            "every y, also y = f(W*)",
+            "every $y$, also $y = f(W_*)$",
             _every_label,
             lambda problem: {"mutant": failure(problem)["fixed v"]},
         ),
         Mutant(
             "as-many-weights",
-            "kd <= n in place of kd < n",
+            r"$kd \le n$ in place of $kd < n$",
             **_miscounted(lambda n, k, d: (min(k * d, n - 1), n), most=1),
         ),
-        Mutant("for-one-w", "as if W could not follow y: (2 eps/rho)^n", **_miscounted(lambda n, k, d: (0, n))),
-        Mutant("weights-as-units", "k in place of kd", **_miscounted(lambda n, k, d: (k, n))),
+        Mutant(
+            "for-one-w", r"as if $W$ could not follow $y$: $(2 \epsilon/\rho)^n$", **_miscounted(lambda n, k, d: (0, n))
+        ),
+        Mutant("weights-as-units", "$k$ in place of $kd$", **_miscounted(lambda n, k, d: (k, n))),
         Mutant("fewer-columns", "the span of all columns but one", _fewer_columns, kind=Kind.LOWER),
-        Mutant("rows-for-products", "quadratic phi: X in place of X*X", _rows_for_products, kind=Kind.LOWER),
-        Mutant("norm-of-labels", "||y|| in place of its distance from the span", _norm_of_labels, kind=Kind.LOWER),
+        Mutant("rows-for-products", r"quadratic $\phi$: $X$ in place of $X*X$", _rows_for_products, kind=Kind.LOWER),
+        Mutant("norm-of-labels", r"$\|y\|$ in place of its distance from the span", _norm_of_labels, kind=Kind.LOWER),
     ),
     extremal=(
         # One label more than weights: the fit misses by what one normal direction leaves.
@@ -449,11 +451,13 @@ CLAIM = Claim(
     ),
     floor=0.2,
     proof=(
-        "f is locally Lipschitz from R^{kd}, and such a map takes R^{kd} to a set of measure zero in R^n when kd < n. "
-        "With a count: a ball of radius R is covered by (1 + 2R/t)^{kd} balls of radius t = eps/beta, their images lie "
-        "in balls of radius eps, and y within eps of one of these lies within 2 eps of its centre. If v = ||y|| vbar, "
-        "the same on the sphere, where a ball of radius 2 eps covers a share of at most (2 eps)^{n-1}/2. Linear and "
-        "quadratic phi: f(W)_i = <x_i, W^T v> and <x_i x_i^T, W^T diag(v) W>/2."
+        r"$f$ is locally Lipschitz from $\mathbb{R}^{kd}$, and such a map takes $\mathbb{R}^{kd}$ to a set of "
+        r"measure zero in $\mathbb{R}^n$ when $kd < n$. With a count: a ball of radius $R$ is covered by $(1 + "
+        r"2R/t)^{kd}$ balls of radius $t = \epsilon/\beta$, their images lie in balls of radius $\epsilon$, and $y$ "
+        r"within $\epsilon$ of one of these lies within $2 \epsilon$ of its centre. If $v = \|y\| \bar v$, the same "
+        r"on the sphere, where a ball of radius $2 \epsilon$ covers a share of at most $(2 \epsilon)^{n-1}/2$. "
+        r"Linear and quadratic $\phi$: $f(W)_i = \langle x_i, W^\top v \rangle$ and $\langle x_i x_i^\top, W^\top "
+        r"\operatorname{diag}(v) W \rangle/2$."
     ),
 )
 

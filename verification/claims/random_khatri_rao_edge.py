@@ -102,48 +102,49 @@ CLAIM = Claim(
     mutants=(
         _mutant(
             "all-products",
-            "p = d^2: the coincidence of x_a x_b and x_b x_a forgotten",
+            "$p = d^2$: the coincidence of $x_a x_b$ and $x_b x_a$ forgotten",
             _over(_least, lambda n, d: (1 - 1 / d) * (1 - math.sqrt(n) / d) ** 2),
             QUARTER,
         ),
         _mutant(
             "not-squared",
-            "(1 - sqrt(n/p)) without the square",
+            r"$(1 - \sqrt{n/p})$ without the square",
             _over(_least, lambda n, d: math.sqrt((1 - 1 / d) * bounds.khatri_rao_edge(n, d))),
             TENTH,
         ),
         _mutant(
             "without-root",
-            "(1 - n/p)^2 for (1 - sqrt(n/p))^2",
+            r"$(1 - n/p)^2$ for $(1 - \sqrt{n/p})^2$",
             _over(_least, lambda n, d: (1 - 1 / d) * (1 - 2 * n / ((d - 1) * (d + 2))) ** 2),
             TENTH,
         ),
         _mutant(
             "lower-for-upper",
-            "the upper edge (1 - 1/d)(1 + n/p)^2, without the root",
+            "the upper edge $(1 - 1/d)(1 + n/p)^2$, without the root",
             _over(centred_norm, lambda n, d: (1 - 1 / d) * (1 + 2 * n / ((d - 1) * (d + 2))) ** 2),
             QUARTER,
         ),
-        _mutant("outlier-half", "n/d + 1/2 for n/d + 1", _beyond(lambda n, d: n / d + 0.5), QUARTER, 0.5),
+        _mutant("outlier-half", "$n/d + 1/2$ for $n/d + 1$", _beyond(lambda n, d: n / d + 0.5), QUARTER, 0.5),
         _mutant(
             "norm-without-one",
-            "||X|| -> sqrt(n/d)",
+            r"$\|X\| \to \sqrt{n/d}$",
             _over(spectral_norm, lambda n, d: math.sqrt(n / d)),
             _TALL,
         ),
         _mutant(
             "norm-of-sums",
-            "||X|| -> sqrt(1 + n/d), as if squares added",
+            r"$\|X\| \to \sqrt{1 + n/d}$, as if squares added",
             _over(spectral_norm, lambda n, d: math.sqrt(1 + n / d)),
             _WIDE,
         ),
     ),
     proof=(
-        "x x^T - I/d has uncorrelated coordinates in the p-dimensional space of symmetric matrices of trace zero, each "
-        "row of squared length 1 - 1/d: (XX^T)^{o2} = 11^T/d + (1 - 1/d) times a Gram matrix of n nearly isotropic "
-        "rows in R^p, whose spectrum is Marchenko-Pastur's with ratio n/p. The rank-one part, of norm n/d, makes one "
-        "outlier, at 1^T (XX^T)^{o2} 1/n = 1 + (n-1)/d to first order, and leaves the lower edge where it is "
-        "(interlacing). No theorem is cited for the convergence of the edges of these dependent entries: hence a trend."
+        r"$x x^\top - I/d$ has uncorrelated coordinates in the $p$-dimensional space of symmetric matrices of trace "
+        r"zero, each row of squared length $1 - 1/d$: $(XX^\top)^{\circ 2} = 11^\top/d + (1 - 1/d)$ times a Gram "
+        r"matrix of $n$ nearly isotropic rows in $\mathbb{R}^p$, whose spectrum is Marchenko-Pastur's with ratio "
+        r"$n/p$. The rank-one part, of norm $n/d$, makes one outlier, at $1^\top (XX^\top)^{\circ 2} 1/n = 1 + "
+        "(n-1)/d$ to first order, and leaves the lower edge where it is (interlacing). No theorem is cited for the "
+        "convergence of the edges of these dependent entries: hence a trend."
     ),
 )
 

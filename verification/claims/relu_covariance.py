@@ -228,9 +228,9 @@ CLAIM = Claim(
     ),
     floor=0.9,
     proof=(
-        "phi'(a) phi'(b) = 1 on a quadrant, which in the plane of x and x' is a wedge of angle pi - theta: its "
-        "probability is (pi - theta)/(2 pi). mu_1 = E[g 1_{g>0}] = p(0) = 1/sqrt(2 pi); then covariance-hermite-bound "
-        "with r = 1."
+        r"$\phi'(a) \phi'(b) = 1$ on a quadrant, which in the plane of $x$ and $x'$ is a wedge of angle $\pi - "
+        r"\theta$: its probability is $(\pi - \theta)/(2 \pi)$. $\mu_1 = E[g 1_{g>0}] = p(0) = 1/\sqrt{2 \pi}$; "
+        "then covariance-hermite-bound with $r = 1$."
     ),
 )
 

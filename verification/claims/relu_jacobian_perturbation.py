@@ -135,11 +135,11 @@ CLAIM = Claim(
     sides=sides,
     mutants=(
         Mutant("flips-twin", "the bound by the flips times 0.999", _twin("flips")),
-        Mutant("radius-twin", "the bound by R times 0.999", _twin("radius")),
-        Mutant("mean-flips", r"the mean of N_i in place of the maximum", _mean_flips),
+        Mutant("radius-twin", "the bound by $R$ times 0.999", _twin("radius")),
+        Mutant("mean-flips", "the mean of $N_i$ in place of the maximum", _mean_flips),
         Mutant("without-X", r"\|v\|_\infty \sqrt{\max_i N_i}", _without_X),
-        Mutant("smaller-ball", r"N_i(0.999 R) in place of N_i(R)", _smaller_ball),
-        Mutant("sum-of-moduli", r"the m smallest |<w_l, x_i>| sum to at most R", _sum_of_moduli),
+        Mutant("smaller-ball", "$N_i(0.999 R)$ in place of $N_i(R)$", _smaller_ball),
+        Mutant("sum-of-moduli", r"the $m$ smallest $|\langle w_l, x_i \rangle|$ sum to at most $R$", _sum_of_moduli),
     ),
     extremal=(
         # Equal rows: every unit flips at every row, D = 1 (+-v)^T, so ||D * X|| = ||v||_inf sqrt(k) ||X||. The units
@@ -154,9 +154,10 @@ CLAIM = Claim(
     ),
     floor=0.75,
     proof=(
-        "J' - J = D * X where D_il is 0 or +-v_l, the latter for the N_i units that flip at x_i; by the Schur bounds "
-        "||D * X|| <= max_i ||D_i|| ||X||. A unit flips at x_i only if |<w_l, x_i>| <= |<w'_l - w_l, x_i>| <= "
-        "||w'_l - w_l||, and the squares of these sum to at most R^2 over the flipped units, hence over the smallest."
+        r"$J' - J = D * X$ where $D_{il}$ is 0 or $\pm v_l$, the latter for the $N_i$ units that flip at $x_i$; by "
+        r"the Schur bounds $\|D * X\| \le \max_i \|D_i\| \|X\|$. A unit flips at $x_i$ only if $|\langle w_l, x_i "
+        r"\rangle| \le |\langle w'_l - w_l, x_i \rangle| \le \|w'_l - w_l\|$, and the squares of these sum to at "
+        "most $R^2$ over the flipped units, hence over the smallest."
     ),
 )
 

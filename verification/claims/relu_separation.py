@@ -99,8 +99,8 @@ CLAIM = Claim(
     ),
     sides=sides,
     assumptions=(
-        Assumption("n >= 2", _too_few_rows),
-        Assumption("no two rows are equal or antipodal (delta > 0)", _not_separated),
+        Assumption(r"$n \ge 2$", _too_few_rows),
+        Assumption(r"no two rows are equal or antipodal ($\delta > 0$)", _not_separated),
     ),
     # The constants are not attained: the least lambda / delta that is known is 1/(2 pi) for n = 2, so 34 (n - 1) could
     # be at most 5.4 times smaller there. The mutants take constants just beyond what two or three rows allow.
@@ -143,10 +143,11 @@ CLAIM = Claim(
     ),
     floor=0.9,
     proof=(
-        "gamma = delta sqrt(pi/2)/(4(n-1)), w_perp = w - <w,x_i> x_i, E_i = {|<w,x_i>| <= gamma, |<w_perp,x_j>| > "
-        "gamma (1 + |rho_ij|) for j != i}. On E_i only the sign of unit i depends on <w,x_i>, so the E_i are disjoint "
-        "and E[||sum_j c_j phi'(<w,x_j>) x_j||^2 | E_i] >= c_i^2/4. As (1 + |rho|)/sin(angle) <= 2/delta, P(E_i) is at "
-        "least 0.967 delta/(8(n-1)); sum over i."
+        r"$\gamma = \delta \sqrt{\pi/2}/(4(n-1))$, $w_\perp = w - \langle w, x_i \rangle x_i$, $E_i = \{|\langle w, "
+        r"x_i \rangle| \le \gamma, |\langle w_\perp, x_j \rangle| > \gamma (1 + |\rho_{ij}|) \text{ for } j \ne "
+        r"i\}$. On $E_i$ only the sign of unit $i$ depends on $\langle w, x_i \rangle$, so the $E_i$ are disjoint "
+        r"and $E[\|\sum_j c_j \phi'(\langle w, x_j \rangle) x_j\|^2 \mid E_i] \ge c_i^2/4$. As $(1 + "
+        r"|\rho|)/\sin(\text{angle}) \le 2/\delta$, $P(E_i)$ is at least $0.967 \delta/(8(n-1))$; sum over $i$."
     ),
 )
 

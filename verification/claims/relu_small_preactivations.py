@@ -192,12 +192,18 @@ CLAIM = Claim(
     sides=sides,
     failure=failure,
     mutants=(
-        Mutant("mean-count", "k t sqrt(2/pi), the mean of the count", _mean_count, _failure(lambda p: threshold(p)[1])),
-        Mutant("one-row", "one row's failure probability for all n", _one_row, _failure(lambda p: threshold(p, 1)[1])),
-        Mutant("nothing-moves", "flips without R^2/t^2", _nothing_moves, _failure(lambda p: threshold(p)[1])),
-        Mutant("first-power", "R/t in place of R^2/t^2", _first_power, _failure(lambda p: threshold(p)[1])),
-        Mutant("half-flips", "half of the bound at the best t", _half_flips, _failure(lambda p: radius(p)[1])),
-        Mutant("square-root", "(k R)^{1/2} in place of (k R)^{2/3}", _square_root, _failure(lambda p: radius(p)[1])),
+        Mutant(
+            "mean-count", r"$k t \sqrt{2/\pi}$, the mean of the count", _mean_count, _failure(lambda p: threshold(p)[1])
+        ),
+        Mutant(
+            "one-row", "one row's failure probability for all $n$", _one_row, _failure(lambda p: threshold(p, 1)[1])
+        ),
+        Mutant("nothing-moves", "flips without $R^2/t^2$", _nothing_moves, _failure(lambda p: threshold(p)[1])),
+        Mutant("first-power", "$R/t$ in place of $R^2/t^2$", _first_power, _failure(lambda p: threshold(p)[1])),
+        Mutant("half-flips", "half of the bound at the best $t$", _half_flips, _failure(lambda p: radius(p)[1])),
+        Mutant(
+            "square-root", "$(k R)^{1/2}$ in place of $(k R)^{2/3}$", _square_root, _failure(lambda p: radius(p)[1])
+        ),
     ),
     extremal=(
         # Many rows in many directions: their counts are nearly independent, and the union bound is needed.
@@ -207,10 +213,11 @@ CLAIM = Claim(
         {"n": 1, "d": 1, "rows": "line", "phi": "relu", "k": 2, "chance": 0.5},
     ),
     proof=(
-        "P(|g| <= t) <= t sqrt(2/pi), so each count is stochastically at most binomial with mean k t sqrt(2/pi): "
-        "Chernoff at twice the mean, and a union bound over the rows. A unit farther than t from its kink needs a move "
-        "of more than t to change sign, and at most R^2/t^2 units move so far; t^3 = R^2/(k sqrt(2/pi)) is best. "
-        "That t depends on k and R alone, so R must be fixed before W_0 is drawn."
+        r"$P(|g| \le t) \le t \sqrt{2/\pi}$, so each count is stochastically at most binomial with mean $k t "
+        r"\sqrt{2/\pi}$: Chernoff at twice the mean, and a union bound over the rows. A unit farther than $t$ from "
+        "its kink needs a move of more than $t$ to change sign, and at most $R^2/t^2$ units move so far; $t^3 = "
+        r"R^2/(k \sqrt{2/\pi})$ is best. That $t$ depends on $k$ and $R$ alone, so $R$ must be fixed before $W_0$ "
+        "is drawn."
     ),
 )
 

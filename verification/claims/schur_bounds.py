@@ -95,7 +95,7 @@ CLAIM = Claim(
     mutants=(
         Mutant("max-for-min", r"\max_i Q_{ii} in the lower bound", _max_for_min),
         Mutant("min-for-max", r"\min_i Q_{ii} in the upper bound", _min_for_max),
-        Mutant("mean-for-max", r"the mean of Q_{ii} in the upper bound", _mean),
+        Mutant("mean-for-max", "the mean of $Q_{ii}$ in the upper bound", _mean),
         Mutant("lower-twin", "the lower bound times 1.001", _lower_twin),
         Mutant("upper-twin", "the upper bound times 0.999", _upper_twin),
     ),
@@ -112,8 +112,9 @@ CLAIM = Claim(
     ),
     floor=0.9,
     proof=(
-        "P - lambda_min(P) I is positive semidefinite, so by Schur's product theorem (P - lambda_min(P) I) o Q is as "
-        "well: P o Q >= lambda_min(P) diag(Q) >= lambda_min(P) min_i Q_ii I. The same with lambda_max(P) I - P."
+        r"$P - \lambda_{\min}(P) I$ is positive semidefinite, so by Schur's product theorem $(P - \lambda_{\min}(P) "
+        r"I) \circ Q$ is as well: $P \circ Q \succeq \lambda_{\min}(P) \operatorname{diag}(Q) \succeq "
+        r"\lambda_{\min}(P) \min_i Q_{ii} I$. The same with $\lambda_{\max}(P) I - P$."
     ),
 )
 

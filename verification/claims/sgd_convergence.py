@@ -236,56 +236,58 @@ _FAR = Form(misfit=None)
 _MUTANTS = (
     Mutant(
         "contraction-half-faster",
-        "rate 1.5 eta alpha^2/n",
+        r"rate $1.5 \eta \alpha^2/n$",
         _mutant(lambda x, m: _contraction(x, m, EXPLICIT, 1.5)),
     ),
     Mutant(
         "sharp-contraction-tenth-faster",
-        "1.1 times the sharp rate (2 - q) eta alpha^2/n",
+        r"1.1 times the sharp rate $(2 - q) \eta \alpha^2/n$",
         _mutant(lambda x, m: _contraction(x, m, SHARP, 1.1)),
     ),
     Mutant(
         "full-batch-rate",
-        "eta alpha^2 for one sample, without 1/n",
+        r"$\eta \alpha^2$ for one sample, without $1/n$",
         _mutant(lambda x, m: _contraction(x, m, EXPLICIT, float(sample_count(x)))),
     ),
     Mutant("first-sample", "the first sample at every step, instead of a random one", _mutant(_first_sample)),
-    Mutant("long-step", "eta = 1.9/b^2, beyond the cap", _mutant(lambda x, m: _contraction(x, m, _LONG))),
-    Mutant("half-noise", "half of the term in eta^2", _mutant(lambda x, m: _one_step(x, m, noise=0.5))),
-    Mutant("without-curvature", "beta^2 in place of beta^2 + L||r||", _mutant(lambda x, m: _one_step(x, m, L=0.0))),
+    Mutant("long-step", r"$\eta = 1.9/b^2$, beyond the cap", _mutant(lambda x, m: _contraction(x, m, _LONG))),
+    Mutant("half-noise", r"half of the term in $\eta^2$", _mutant(lambda x, m: _one_step(x, m, noise=0.5))),
+    Mutant(
+        "without-curvature", r"$\beta^2$ in place of $\beta^2 + L \|r\|$", _mutant(lambda x, m: _one_step(x, m, L=0.0))
+    ),
     Mutant(
         "potential-without-start",
-        "psi = ||theta - theta_0||, without s",
+        r"$\psi = \|\theta - \theta_0\|$, without $s$",
         _mutant(lambda x, m: _supermartingale(x, m, EXPLICIT, start=0.0)),
     ),
     Mutant(
         "heavy-potential",
-        "V = ||r|| + 25 alpha psi in place of alpha/4",
+        r"$V = \|r\| + 25 \alpha \psi$ in place of $\alpha/4$",
         _mutant(lambda x, m: _supermartingale(x, m, EXPLICIT, heavier=100.0)),
     ),
     Mutant(
         "hypothesis-without-nu",
-        "alpha^2 >= 8 L ||r_0||, and sigma_min(J) >= alpha within 8 nu ||r_0||/alpha",
+        r"$\alpha^2 \ge 8 L \|r_0\|$, and $\sigma_{\min}(J) \ge \alpha$ within $8 \nu \|r_0\|/\alpha$",
         _mutant(lambda x, m: _sigma_min(x, m, _FAR)),
     ),
     Mutant("paths-twentieth-faster", "1.05 times the sharp rate, over all paths", _paths_mutant),
     Mutant(
         "exit-distance",
-        "2 ||r_0||/(5 alpha) in place of 8 nu ||r_0||/alpha",
+        r"$2 \|r_0\|/(5 \alpha)$ in place of $8 \nu \|r_0\|/\alpha$",
         _mutant(lambda x, m: _exit(x, m, EXPLICIT, 20 * promise(problem_of(x)).nu, "nearer")),
         failure=lambda problem: {"mutant": failure(problem)["exit"]},
         kind=Kind.PROBABILITY,
     ),
     Mutant(
         "long-step-exit",
-        "eta = 1.9/b^2, beyond the cap",
+        r"$\eta = 1.9/b^2$, beyond the cap",
         _mutant(lambda x, m: _exit(x, m, _LONG)),
         failure=lambda problem: {"mutant": failure(problem)["exit"]},
         kind=Kind.PROBABILITY,
     ),
     Mutant(
         "full-batch-decay",
-        "(1 - eta alpha^2)^t along a run, without 1/n",
+        r"$(1 - \eta \alpha^2)^t$ along a run, without $1/n$",
         _mutant(lambda x, m: _decay(x, m, EXPLICIT, float(sample_count(x)), "full batch")),
         failure=lambda problem: {"mutant": failure(problem)["decay"]},
         kind=Kind.PROBABILITY,
@@ -310,7 +312,9 @@ CLAIM = Claim(
     source="Oymak & Soltanolkotabi, arXiv 1902.04674, with constants",
     kind=Kind.UPPER,
     domain=problems(),
-    assumptions=(Assumption("sigma_0 > 0; labels and eta as the hypotheses ask", lambda x: unmet(problem_of(x))),),
+    assumptions=(
+        Assumption(r"$\sigma_0 > 0$; labels and $\eta$ as the hypotheses ask", lambda x: unmet(problem_of(x))),
+    ),
     variants=(
         Variant(
             "one step",
@@ -378,17 +382,18 @@ CLAIM = Claim(
     ),
     floor=0.75,
     proof=(
-        "f(theta+) - f(theta) is J(theta+ - theta) up to (L/2)||theta+ - theta||^2, and at most beta ||theta+ - theta||"
-        " in norm; J(theta+ - theta) has the mean -(eta/n) J J^T r, and E||theta+ - theta||^2 <= eta^2 b^2 ||r||^2/n:"
-        " 'one step'. Up to the exit sigma_min(J) >= sigma_0 - 2 nu L||r_0||/(w alpha) >= alpha, so ||r|| <="
-        " ||J^T r||/alpha, and with q = eta b^2 (beta^2 + 2 nu L||r_0||)/alpha^2, E||r+||^2 <= ||r||^2 -"
-        " (2 - q)(eta/n)||J^T r||^2: 'contraction'. Hence E||r+|| <= ||r|| - (1 - q/2)(eta/n)||J^T r||^2/||r||, and"
-        " concavity of the root gives 'potential'. So V = ||r|| + w alpha psi, s = ||r_0||/(w alpha), is a"
-        " supermartingale up to the exit once q/2 + w + w^2 nu eta b^2 <= 1. V_0 = 2||r_0||, and an exit needs"
-        " V > nu V_0: Ville's inequality. The explicit theorem is w = 1/4, alpha = sigma_0/2: there L||r|| <="
-        " alpha^2/4 <= beta^2/16, so its caps give q <= 17/20 and w^2 nu eta b^2 <= 1/4. Lastly"
-        " ||r_t||^2 1{T > t}/(1 - rate)^t is a supermartingale: its mean decreases, and Ville's inequality gives the"
-        " decay for all t at once."
+        r"$f(\theta_+) - f(\theta)$ is $J(\theta_+ - \theta)$ up to $(L/2) \|\theta_+ - \theta\|^2$, and at most "
+        r"$\beta \|\theta_+ - \theta\|$ in norm; $J(\theta_+ - \theta)$ has the mean $-(\eta/n) J J^\top r$, and "
+        r"$E\|\theta_+ - \theta\|^2 \le \eta^2 b^2 \|r\|^2/n$: 'one step'. Up to the exit $\sigma_{\min}(J) \ge "
+        r"\sigma_0 - 2 \nu L \|r_0\|/(w \alpha) \ge \alpha$, so $\|r\| \le \|J^\top r\|/\alpha$, and with $q = \eta "
+        r"b^2 (\beta^2 + 2 \nu L \|r_0\|)/\alpha^2$, $E\|r_+\|^2 \le \|r\|^2 - (2 - q)(\eta/n) \|J^\top r\|^2$: "
+        r"'contraction'. Hence $E\|r_+\| \le \|r\| - (1 - q/2)(\eta/n) \|J^\top r\|^2/\|r\|$, and concavity of the "
+        r"root gives 'potential'. So $V = \|r\| + w \alpha \psi$, $s = \|r_0\|/(w \alpha)$, is a supermartingale up "
+        r"to the exit once $q/2 + w + w^2 \nu \eta b^2 \le 1$. $V_0 = 2 \|r_0\|$, and an exit needs $V > \nu V_0$: "
+        r"Ville's inequality. The explicit theorem is $w = 1/4$, $\alpha = \sigma_0/2$: there $L \|r\| \le "
+        r"\alpha^2/4 \le \beta^2/16$, so its caps give $q \le 17/20$ and $w^2 \nu \eta b^2 \le 1/4$. Lastly "
+        r"$\|r_t\|^2 1\{T > t\}/(1 - \text{rate})^t$ is a supermartingale: its mean decreases, and Ville's "
+        "inequality gives the decay for all $t$ at once."
     ),
 )
 

@@ -155,11 +155,17 @@ CLAIM = Claim(
     failure=failure,
     mutants=(
         _of(rate_times(1.0), "any-width", "the explicit promise without its width"),
-        _of(rate_times(12.0), "without-the-proofs-slack", "eta s^2 lambda(X), twice, for the rate eta sigma_0^2/3"),
-        _of(_largest_eigenvalue, "largest-eigenvalue", "||Sigma(X)|| for lambda(X) in the rate"),
-        _of(path_times(0.2), "path-of-a-straight-line", "||r_0||/(2 sigma_0) for the path 5||r_0||/(2 sigma_0)"),
-        _of(step_times(16.0), "step-times-16", "eta = 8/beta^2, sixteen times what is allowed"),
-        _of(rate_times(6.0), "sharp-six-times", "six times the sharp rate: more than eta sigma_0^2", "sharp"),
+        _of(
+            rate_times(12.0),
+            "without-the-proofs-slack",
+            r"$\eta s^2 \lambda(X)$, twice, for the rate $\eta \sigma_0^2/3$",
+        ),
+        _of(_largest_eigenvalue, "largest-eigenvalue", r"$\|\Sigma(X)\|$ for $\lambda(X)$ in the rate"),
+        _of(
+            path_times(0.2), "path-of-a-straight-line", r"$\|r_0\|/(2 \sigma_0)$ for the path $5 \|r_0\|/(2 \sigma_0)$"
+        ),
+        _of(step_times(16.0), "step-times-16", r"$\eta = 8/\beta^2$, sixteen times what is allowed"),
+        _of(rate_times(6.0), "sharp-six-times", r"six times the sharp rate: more than $\eta \sigma_0^2$", "sharp"),
     ),
     extremal=(
         # Orthonormal rows, a likely failure, short steps: a million units are enough for the sharp form.
@@ -174,11 +180,12 @@ CLAIM = Claim(
     ),
     floor=0.0,  # nothing is promised at the widths that are drawn: the claim is void, with the width it asks for
     proof=(
-        "sigma_min(J(W_0)) by matrix Chernoff; in the ball of radius R = 5||r_0||/(2 sigma_0) at most "
-        "3 (2/pi)^{1/3} (kR)^{2/3} units change sign at any x_i (`relu-small-preactivations`), so J moves by at most "
-        "||v||_inf ||X|| times the root of that (`relu-jacobian-perturbation`), at most sigma_0/8 when k is large "
-        "enough; then `gd-perturbation`. Sharp: the same with R = ||r_0||/(b sigma_0), jumps up to eps sigma_0 and the "
-        "sharp form of `gd-perturbation`; eps makes eps^3 b largest."
+        r"$\sigma_{\min}(J(W_0))$ by matrix Chernoff; in the ball of radius $R = 5 \|r_0\|/(2 \sigma_0)$ at most $3 "
+        r"(2/\pi)^{1/3} (kR)^{2/3}$ units change sign at any $x_i$ (`relu-small-preactivations`), so $J$ moves by "
+        r"at most $\|v\|_\infty \|X\|$ times the root of that (`relu-jacobian-perturbation`), at most $\sigma_0/8$ "
+        r"when $k$ is large enough; then `gd-perturbation`. Sharp: the same with $R = \|r_0\|/(b \sigma_0)$, jumps "
+        r"up to $\epsilon \sigma_0$ and the sharp form of `gd-perturbation`; $\epsilon$ makes $\epsilon^3 b$ "
+        "largest."
     ),
 )
 

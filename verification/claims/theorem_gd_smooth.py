@@ -244,18 +244,23 @@ CLAIM = Claim(
     mutants=(
         _of("sharp", rate_times(2.0), "rate-doubled", "twice the sharp rate"),
         _of("explicit", rate_times(32.0), "without-the-proofs-slack", "the explicit rate without the 32 below it"),
-        _of("sharp", _largest_eigenvalue, "largest-eigenvalue", "||Sigma(X)|| for lambda(X) in the rate"),
-        _of("sharp", _mean_kernel, "mean-kernel", "the sharp rate with eps = h = 0, as if J J^T stayed at its mean"),
+        _of("sharp", _largest_eigenvalue, "largest-eigenvalue", r"$\|\Sigma(X)\|$ for $\lambda(X)$ in the rate"),
+        _of(
+            "sharp",
+            _mean_kernel,
+            "mean-kernel",
+            r"the sharp rate with $\epsilon = h = 0$, as if $J J^\top$ stayed at its mean",
+        ),
         _of("sharp", path_times(0.5), "path-halved", "half the sharp bound of the path"),
-        _of("explicit", slope_times(32**0.5), "without-root-32", "the combined inequality without its sqrt(32)"),
-        _of("explicit", step_times(8.0), "step-times-8", "eta = 4/beta^2, eight times what is allowed"),
+        _of("explicit", slope_times(32**0.5), "without-root-32", r"the combined inequality without its $\sqrt{32}$"),
+        _of("explicit", step_times(8.0), "step-times-8", r"$\eta = 4/\beta^2$, eight times what is allowed"),
         altered(
             _one_slow_step,
             lambda instance, m, p: together(m, _fifths(instance, m, p).values()),
             "each-part-for-itself",
             "a rate and a path that each fail less often than is claimed, but in different draws",
         ),
-        Mutant("any-width", "the rate at any width, as if h = 0", _any_width, _any_width_failure),
+        Mutant("any-width", "the rate at any width, as if $h = 0$", _any_width, _any_width_failure),
     ),
     extremal=(
         # Five rows in the plane and two units: four weights cannot fit five labels, and nothing is promised.
@@ -320,11 +325,12 @@ CLAIM = Claim(
         },
     ),
     proof=(
-        "sigma_min(J(W_0)) by matrix Chernoff (`initial-jacobian-spectrum`), ||r_0|| by Gaussian concentration "
-        "(`initial-misfit`), J Lipschitz (`jacobian-lipschitz`): `gd-convergence` with alpha = sigma_0/2 then holds "
-        "for all t, and through lambda(X) >= mu_phi^2 sigma_min(X*X)^2 the paper's form. Sharp: `gd-kantorovich` (its "
-        "sharp form; with its own c as theory.md has it), `jacobian-lipschitz-optimal`, the sharp misfit; eps and "
-        "delta share a total failure probability."
+        r"$\sigma_{\min}(J(W_0))$ by matrix Chernoff (`initial-jacobian-spectrum`), $\|r_0\|$ by Gaussian "
+        r"concentration (`initial-misfit`), $J$ Lipschitz (`jacobian-lipschitz`): `gd-convergence` with $\alpha = "
+        r"\sigma_0/2$ then holds for all $t$, and through $\lambda(X) \ge \mu_\phi^2 \sigma_{\min}(X*X)^2$ the "
+        "paper's form. Sharp: `gd-kantorovich` (its sharp form; 'own c' has the $c$ of that lemma in place of 1), "
+        r"`jacobian-lipschitz-optimal`, the sharp misfit; $\epsilon$ and $\delta$ share a total failure "
+        "probability."
     ),
 )
 

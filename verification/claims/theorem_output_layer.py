@@ -196,14 +196,18 @@ CLAIM = Claim(
     ),
     sides=sides,
     failure=failure,
-    assumptions=(Assumption("lambdatilde(X) > 0", _positive),),
+    assumptions=(Assumption(r"$\tilde\lambda(X) > 0$", _positive),),
     mutants=(
-        Mutant("mean", "k lambdatilde, of the mean, without the factor 1/2", _mutant(lambda c: 2 * c.lam), _promised),
-        Mutant("nineteen-twentieths", "19/20 in place of 1/2", _mutant(lambda c: 1.9 * c.lam), _promised),
-        Mutant("largest-eigenvalue", "the largest eigenvalue for lambdatilde", _mutant(lambda c: c.top), _promised),
+        Mutant(
+            "mean", r"$k \tilde\lambda$, of the mean, without the factor $1/2$", _mutant(lambda c: 2 * c.lam), _promised
+        ),
+        Mutant("nineteen-twentieths", "$19/20$ in place of $1/2$", _mutant(lambda c: 1.9 * c.lam), _promised),
+        Mutant(
+            "largest-eigenvalue", r"the largest eigenvalue for $\tilde\lambda$", _mutant(lambda c: c.top), _promised
+        ),
         Mutant(
             "without-n-log-n",
-            "19/20 in place of 1/2, except with probability exp(-0.1534 k lambdatilde)",
+            r"$19/20$ in place of $1/2$, except with probability $\exp(-0.1534 k \tilde\lambda)$",
             _mutant(lambda c: 1.9 * c.lam),
             _without_log,
         ),
@@ -217,9 +221,10 @@ CLAIM = Claim(
         {"n": 3, "d": 3, "rows": "repeated", "phi": "tanh"},
     ),
     proof=(
-        "Matrix Chernoff (Tropp) for the sum over units of phi(X w_l) phi(X w_l)^T, of mean k Sigmatilde and norm at "
-        "most n M^2. For unbounded phi the summands are cut off at ||phi(X w)|| <= T, which the full ones dominate; "
-        "concentration of ||phi(X w)|| around its mean bounds what that takes from Sigmatilde."
+        r"Matrix Chernoff (Tropp) for the sum over units of $\phi(X w_l) \phi(X w_l)^\top$, of mean $k "
+        r"\tilde\Sigma$ and norm at most $n M^2$. For unbounded $\phi$ the summands are cut off at $\|\phi(X w)\| "
+        r"\le T$, which the full ones dominate; concentration of $\|\phi(X w)\|$ around its mean bounds what that "
+        r"takes from $\tilde\Sigma$."
     ),
 )
 

@@ -242,19 +242,24 @@ CLAIM = Claim(
     sides=sides,
     failure=failure,
     mutants=(
-        _of(_rate_times_n, "rate-of-gd", "eta alpha^2 for eta alpha^2/n: as if every step used all samples"),
-        _of(_short_distance, "distance-of-a-straight-line", "||r_0||/(4 alpha) for the distance 8 nu ||r_0||/alpha"),
+        _of(_rate_times_n, "rate-of-gd", r"$\eta \alpha^2$ for $\eta \alpha^2/n$: as if every step used all samples"),
+        _of(
+            _short_distance,
+            "distance-of-a-straight-line",
+            r"$\|r_0\|/(4 \alpha)$ for the distance $8 \nu \|r_0\|/\alpha$",
+        ),
         _of_first_step(
             _without_slack,
             "without-the-proofs-slack",
-            "2 eta s^2 lambda(X)/n for the rate eta alpha^2/n: nothing for the draw of W_0, the way and the noise",
+            r"$2 \eta s^2 \lambda(X)/n$ for the rate $\eta \alpha^2/n$: nothing for the draw of $W_0$, the way and the "
+            "noise",
         ),
         _of_first_step(
             _full_batch,
             "full-batch",
-            "as fast as a step eta/n over all samples: as if nothing were drawn",
+            r"as fast as a step $\eta/n$ over all samples: as if nothing were drawn",
         ),
-        _of_first_step(_uncapped_step, "uncapped-step", "eta = 3/b^2, without the caps: the first step"),
+        _of_first_step(_uncapped_step, "uncapped-step", r"$\eta = 3/b^2$, without the caps: the first step"),
     ),
     extremal=(
         # Orthonormal rows: the decay is the same in every direction, 16 times as fast as promised.
@@ -275,9 +280,10 @@ CLAIM = Claim(
         {"n": 3, "d": 3, "rows": "orthogonal", "phi": "softplus", "delta": 1.5, "nu": 2.0, "steps": 5, "widest": 5e5},
     ),
     proof=(
-        "As in `theorem-gd-smooth`, sigma_min(J(W_0)) >= 2 alpha and ||r_0|| <= (1 + (1+delta) B1) ||y||, so that "
-        "alpha^2 >= 8 nu L ||r_0||: `sgd-convergence` with ||J|| <= B1 s ||X||, ||J_i|| <= B1 s. The form of the decay "
-        "that is checked is Markov's inequality for ||r_t||^2 1{T > t}, and at t = 1, given W_0, the mean itself."
+        r"As in `theorem-gd-smooth`, $\sigma_{\min}(J(W_0)) \ge 2 \alpha$ and $\|r_0\| \le (1 + (1+\delta) B_1) "
+        r"\|y\|$, so that $\alpha^2 \ge 8 \nu L \|r_0\|$: `sgd-convergence` with $\|J\| \le B_1 s \|X\|$, $\|J_i\| "
+        r"\le B_1 s$. The form of the decay that is checked is Markov's inequality for $\|r_t\|^2 1\{T > t\}$, and "
+        "at $t = 1$, given $W_0$, the mean itself."
     ),
 )
 

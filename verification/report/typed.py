@@ -46,6 +46,7 @@ _SIGNS = {
     "∀": "for all",
     "⊤": "T",
     "⊥": "perp",
+    "⟂": "perp",
     "†": "+",
     "′": "'",
     "″": "''",
@@ -154,7 +155,9 @@ def _scripted(tag: str, parts: list[ElementTree.Element]) -> list[_Token]:
     for sign, tokens in zip(signs, scripts, strict=True):
         script = re.sub(r" ?(->|[-+=<>!]+) ?|(?<=\bo) (?=[\d(rp])", r"\1", _joined(tokens))
         indices = sign == "_" and script.isalnum()  # those of Q_ij are no product
-        tail += script if script in ("'", "''") else sign + _grouped(script, 1 if indices else len(tokens))
+        primes = script[: len(script) - len(script.lstrip("'"))]  # the rest of W'^T is a power
+        script = script.removeprefix(primes)
+        tail += primes + (sign + _grouped(script, 1 if indices else len(tokens) - len(primes)) if script else "")
     if not base:
         return [_Token(tail)]
     return [*base[:-1], _Token(base[-1].text + tail, base[-1].kind)]
@@ -172,6 +175,8 @@ def _joined(tokens: list[_Token]) -> str:
     before = _Token("", "open")
     for i, token in enumerate(tokens):
         kind = token.kind
+        if token.text == "*" and before.kind == "open" and tokens[i + 1 : i + 2] and tokens[i + 1].kind == "fence":
+            token, kind = _Token("."), "atom"  # the norm of nothing in particular
         if kind == "fraction":  # a factor among others
             alone = before.kind in ("open", "relation", "comma", "words")
             last = i + 1 == len(tokens) or tokens[i + 1].kind in ("close", "relation", "comma", "words", "fence")
