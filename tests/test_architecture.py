@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from verification.claims import SLUGS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,6 +49,13 @@ FLOORS = {
     "__main__": 11,
     "testing": 10,
 }
+
+
+#: Lines of the longest file. A longer one becomes a folder of the same name, or two files of tests.
+LONGEST = {"jacspec": 500, "verification": 500, "docs": 500, "tests": 600}
+
+#: Rooms of `verification`, besides the claims, that are about certain statements and say which.
+NAMING = {"campaign", "recheck", "sweep", "cli/certify"}
 
 
 def sources(package: str) -> list[Path]:
@@ -105,6 +115,41 @@ def test_only_the_command_line_prints(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
     assert not [n.lineno for n in calls if n.func.id == "print"]
+
+
+@pytest.mark.parametrize("package", LONGEST)
+def test_files_are_short(package: str) -> None:
+    found = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sources(package)}
+    assert not {str(path.relative_to(ROOT)): n for path, n in found.items() if n > LONGEST[package]}
+
+
+def test_names_are_words_and_said_once() -> None:
+    """A module has a name of its own: no utils, nothing numbered; no folder stands beside a file of its name."""
+    for path in [*sources("jacspec"), *sources("verification")]:
+        assert re.fullmatch(r"_{0,2}[a-z][a-z_]*?_{0,2}", path.stem), path
+        assert path.stem.strip("_") not in {"utils", "util", "helpers", "misc", "common_utils", "tools"}, path
+        assert not path.with_suffix("").is_dir(), f"{path} and a folder of the same name"
+
+
+def test_no_lemma_is_named_outside_the_claims() -> None:
+    """Whatever runs, draws or reports claims is written against `Claim`: it names none of them, but in docstrings."""
+    slugs, naming = set(SLUGS), set()
+    for path in sources("verification"):
+        parts = path.relative_to(ROOT / "verification").with_suffix("").parts
+        if parts[0] == "claims":
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if any(isinstance(node, ast.Constant) and node.value in slugs for node in ast.walk(tree)):
+            naming.add("/".join(parts) if parts[0] == "cli" else parts[0])
+    assert naming == NAMING
+
+
+@pytest.mark.parametrize(
+    "path", [*sources("jacspec"), *sources("verification")], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_only_plots_import_matplotlib(path: Path) -> None:
+    if path.parent != ROOT / "verification" / "plots":
+        assert not {name for name in imports(path) if name.split(".")[0] == "matplotlib"}
 
 
 def test_importing_the_package_or_asking_for_help_stays_light() -> None:

@@ -16,7 +16,7 @@ from verification.claims import theorem_gd_smooth as smooth
 from verification.claims import theorem_output_layer as output
 from verification.instances import build_initialization
 from verification.verify import Options, VariantReport, verify_claim
-from verification.width_theorems import constants, options
+from verification.width_theorems import constants, options, row
 
 SUPPORTED = ("theorem-gd-smooth", "theorem-sgd-smooth", "theorem-output-layer")
 SLUGS = ("theorem-gd-smooth", "theorem-gd-relu", "theorem-sgd-smooth", "theorem-output-layer")
@@ -50,6 +50,21 @@ def test_relu_asks_for_a_width_that_cannot_be_had_but_in_its_sharp_form() -> Non
     for sentence in load("theorem-gd-relu").failure(problem).values():
         assert "asks for width k = " in sentence
         assert "and k is 400" in sentence
+
+
+def test_the_least_width_that_relu_is_asked_for_whatever_the_data() -> None:
+    """Three or four orthonormal rows nearly attain it, at a delta that hardly leaves a chance."""
+    least = {form: relu.least_width(form) for form in ("paper", "explicit")}
+    assert least["explicit"] == pytest.approx(4.6e8 * (2 + np.sqrt(2 / 3 * np.log(3))) ** 2 * 3 * 16, rel=1e-12)
+    asked: dict[str, list[int]] = {form: [] for form in least}
+    for n, delta in ((3, 0.857), (4, 0.59), (3, 1.0), (8, 0.5)):
+        spec = {"n": n, "d": n, "rows": "orthogonal", "phi": "relu", "k": 400, "delta": delta}
+        problem = build_initialization(spec).problem
+        for form, widths in asked.items():
+            widths.append(row(problem, relu.SLUG, form).k or 0)
+    for form, widths in asked.items():
+        assert least[form] <= min(widths) < 1.005 * least[form]
+    assert "whatever the data, it asks for k = 1.8e+11 or more" in relu.failure(problem)["explicit, rate"]
 
 
 def test_the_sharp_promise_of_relu_by_hand() -> None:
@@ -122,6 +137,7 @@ def test_fewer_weights_than_labels() -> None:
     good = {Verdict.SUPPORTED, Verdict.HOLDS}
     assert all(v.verdict in good for v in report.variants), report
     assert all(v.decided >= 20 for v in report.variants)
+    assert not [v for v in report.variants if report.starved(v)]  # claim.floor
     for mutant in claim.mutants:
         bad = Verdict.VIOLATED if mutant.kind else Verdict.REFUTED
         for seed in range(3):
