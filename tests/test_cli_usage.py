@@ -143,6 +143,27 @@ def test_no_colour_where_none_is_wanted(
     assert not {"\x1b", "\r"} & set(out)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "sphere:n=9,d=3", "--labels", "huge.npy", "--steps", "30", "--width", "4", "--checkpoints", "0"],
+        ["constants", UNIT, *(word for name in ("relu", "tanh", "gelu", "silu", "elu") for word in ("-a", name))],
+    ],
+)
+def test_no_number_is_cropped_however_narrow_the_terminal(
+    arguments: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save("huge.npy", 1e9 * np.sin(np.arange(9)))  # numbers of many digits
+    found = []
+    for columns in ("60", "300"):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert main([*arguments, "--quiet"]) == 0
+        out = capsys.readouterr().out
+        found.append(re.findall(r"(?<=\s)-?\d[\d.e+-]*(?=\s)(?! s\s)", out))  # without seconds
+    assert len(found[0]) > 20
+    assert sorted(found[0]) == sorted(found[1])
+
+
 # -- help -----------------------------------------------------------------------------------------------------------
 
 

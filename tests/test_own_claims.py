@@ -128,6 +128,10 @@ WRONG_SIDES = {
     ),
     "tuple": (('"simple": Sides(', '"simple": ('), r"expected Sides\(left, right\) for simple"),
     "pair": (("    return {\n", "    return Sides(1, 2), {\n"), "expected a dictionary of Sides by name"),
+    "yes or no": (
+        ("    n = len(instance", "    return True\n    n = len(instance"),
+        "assumption 'at least two rows': got True",
+    ),
     "mutant": (('{"mutant": Sides(square', '{"without-X": Sides(square'), "mutant without-X return: got 'without-X'"),
 }
 

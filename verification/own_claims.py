@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from .arithmetic import Arithmetic
-    from .claim import Claim, SidesOf
+    from .claim import Assumption, Claim, SidesOf
     from .instances import Instance
 
 __all__ = [
@@ -224,9 +224,10 @@ def _check_fields(claim: Claim, where: str) -> None:
 
 
 def _guarded(claim: Claim, where: str) -> Claim:
-    """The claim, with `sides` that say so when what they return is not what was announced.
+    """The claim, with `sides` and assumptions that say so when what they return is not what was announced.
 
-    A misspelt name would otherwise read as a form that does not apply.
+    A misspelt name would otherwise read as a form that does not apply, and an assumption that answers True as one that
+    fails.
     """
     from .claim import Sides
 
@@ -252,8 +253,20 @@ def _guarded(claim: Claim, where: str) -> Claim:
 
         return checked
 
+    def answering(assumption: Assumption) -> Assumption:
+        @wraps(assumption.fails)
+        def checked(instance: Instance) -> str | None:
+            said: object = assumption.fails(instance)
+            if said is None or isinstance(said, str):
+                return said
+            expected = "None where it is met, else the sentence that says why not"
+            raise ClaimError(f"{where}: assumption '{assumption.text}'", repr(said), expected)
+
+        return replace(assumption, fails=checked)
+
     return replace(
         claim,
+        assumptions=tuple(map(answering, claim.assumptions)),
         sides=guard(claim.sides, tuple(v.name for v in claim.variants), "what sides returns"),
         mutants=tuple(
             replace(m, sides=guard(m.sides, ("mutant",), f"what the sides of mutant {m.name} return"))

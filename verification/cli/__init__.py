@@ -22,7 +22,7 @@ _COMMANDS = {
     "certify": ("verification.cli.certify", "Prove that an exact interpolator is near a run's weights."),
     "phase": ("verification.cli.phase", "The phase diagram: which random problems does training fit?"),
     "sharpen": ("verification.cli.sharpen", "Search for a claim's worst case: how tight each variant is."),
-    "report": ("verification.cli.report", "One self-contained HTML file from what `verify --json` stored."),
+    "report": ("verification.cli.report", "One self-contained HTML file from what other commands stored."),
     "campaign": ("verification.cli.campaign", "Hold the enclosures against exact arithmetic, a million times."),
     "new-claim": ("verification.cli.new_claim", "Write a file to state and check a lemma of your own."),
 }

@@ -107,14 +107,13 @@ def claims(slug: str | None, as_json: bool, no_color: bool, quiet: bool, output:
         if slug:
             _print_claim(out, chosen[0])
         else:
+            from rich.markup import escape
+
             from .tables import table
 
-            listing = table("claim", "kind", "forms", "title")
+            listing = table("claim", "what it says (and its kind)")
             for c in chosen:
-                forms = ", ".join(v.name for v in c.variants if v.name not in {law.name for law in c.trends})
-                trends = f"{len(c.trends)} trends" if c.trends else ""
-                kinds = " + ".join(k.value for k in c.kinds)
-                listing.add_row(c.id, kinds, ", ".join(text for text in (forms, trends) if text), c.title)
+                listing.add_row(c.id, escape(f"{c.title} ({' + '.join(k.value for k in c.kinds)})"))
             listing.columns[0].no_wrap = True
             out.print(listing)
         if not quiet:
@@ -310,9 +309,13 @@ def _next(reports: list[ClaimReport], plot: str | None) -> str:
         name = reports[0].called
         if exit_code(reports) == 1:
             return f"\nNext: jacspec sharpen {name}   (by how much does it fail?)"
+        if exit_code(reports) == 5:
+            return f"\nNext: jacspec claims {name}   (what does it assume?)"
         if not reports[0].mutants and load(reports[0].reference).mutants:
             return f"\nNext: jacspec verify {name} --mutants   (is the check able to notice an error?)"
         return f"\nNext: jacspec sharpen {name}   (how tight is it?)"
+    if len(reports) == 1:
+        return f"\nNext: jacspec sharpen {reports[0].called}   (how tight is it?)"
     return "\nNext: jacspec claims SLUG   (a statement in full)"
 
 
@@ -395,8 +398,10 @@ def _explain(out: Console, report: ClaimReport, v: VariantReport) -> None:
         out.print(f"  reproduce: {report.reproduce(v)}", markup=False, soft_wrap=True)
     elif (report.mutants or report.reference) and (below := report.starved(v)):
         out.print(f"[bold red]below its floor[/bold red]: {escape(below)}")
-    elif v.verdict.value in ("UNDECIDED", "VACUOUS") and v.reason:
-        out.print(f"  {name} {v.verdict.value.lower()}: {v.reason}", markup=False)
+    elif v.verdict.value in ("UNDECIDED", "VACUOUS"):
+        reason = v.reason or ("" if v.instances else "it is not about a data matrix, so this X gives no instance of it")
+        if reason:
+            out.print(f"  {name} {v.verdict.value.lower()}: {reason}", markup=False)
 
 
 def _print_mutants(out: Console, report: ClaimReport) -> None:

@@ -251,19 +251,19 @@ def activation_option(help: str, **more: Any) -> Callable[[F], F]:
 @contextmanager
 def console(output: str | None, no_color: bool) -> Iterator[Console]:
     """A rich console on standard output, or on a file that appears whole or not at all."""
-    from rich.console import Console
+    from .screen import Screen
 
     if output is None:
-        # Never below 80 columns: rich would crop numbers to fit, and a cropped number is a wrong one. Piped: 100.
+        # Never below 80 columns, for which tables are made. Piped: 100.
         # Plain text is wanted by --no-color and NO_COLOR: rich alone would still print bold.
         plain = no_color or bool(os.environ.get("NO_COLOR"))
-        made = Console(color_system=None if plain else "auto", highlight=False, soft_wrap=False)
+        made = Screen(color_system=None if plain else "auto", highlight=False, soft_wrap=False)
         piped = not made.is_terminal and "COLUMNS" not in os.environ
         made.width = 100 if piped else max(80, made.width)
         yield made
         return
     held = io.StringIO()
-    yield Console(file=held, no_color=True, highlight=False, width=100)
+    yield Screen(file=held, no_color=True, highlight=False, width=100)
     _write_output(output, held.getvalue())
 
 

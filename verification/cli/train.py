@@ -328,14 +328,18 @@ def _print_promises(out: Console, run: Trajectory, promised: Sequence[Guarantee]
     """A row for each statement: its rate and path, and by how much the run beats them."""
     from .tables import table
 
-    columns = ("statement and form", "met", "rate", "steps", "path at most", "faster by", "shorter by")
+    columns = ("statement and form", "met", "rate", "steps", "path <=", "faster by", "shorter by")
     listing = table(*columns, right=(2, 3, 4, 5, 6))
-    listing.columns[0].no_wrap = True
+    listing.columns[0].no_wrap = listing.columns[1].no_wrap = True
+    previous = ""
     for g in promised:
+        if g.claim != previous:
+            listing.add_row(g.claim)
+        previous = g.claim
         aim = run.tolerance or 1e-3
         needed, faster, shorter = _compared(run, g, aim)
         listing.add_row(
-            f"{g.claim} ({g.variant})",
+            f"  {g.variant}",
             "[green]yes[/green]" if g.verdict == "OK" else "[dim]no[/dim]",
             "" if g.rate is None else number(g.rate, 3),
             "" if needed is None else count(needed),
