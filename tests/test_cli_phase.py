@@ -80,7 +80,7 @@ def test_json_and_nothing_else(tmp_path) -> None:
     assert document["schema"] == "jacspec.phase/1"
     assert document["seed"] == document["configuration"]["seed"] == 7
     assert document["complete"] is True
-    assert document["grid"] == {"n": [6, 10, 14], "k": [2, 4, 6], "trials": 5, "most": 9}
+    assert document["grid"] == {"n": [6, 10, 14], "k": [2, 4, 6], "trials": 5, "most": 9, "within": None}
     assert len(document["cells"]) == 9
     for cell in document["cells"]:
         assert cell["verdict"] in ("impossible", "fits", "fails", "open")
@@ -101,7 +101,7 @@ def test_json_and_nothing_else(tmp_path) -> None:
         ("--data", "clusters:groups=3,angle=0.5", "--eta", "0.1"),
         ("--data", "sklearn:iris", "--labels", "own", "--n", "8,20", "--k", "4:16:log3"),
         ("-a", "expr:x*sigmoid(x)", "--steps", "20"),
-        ("--steps", "2n^2"),
+        ("--steps", "2n^2", "--within", "3"),
         ("--n", "8", "--k", "4", "--trials", "1", "--most", "1"),
     ],
 )
@@ -132,6 +132,7 @@ BAD = {
     "own labels": (["--labels", "own"], "bring no labels"),
     "eta": (["--eta", "fast"], "--eta"),
     "steps": (["--steps", "0"], "--steps"),
+    "within": (["--within", "0"], "--within"),
     "steps word": (["--steps", "2m^2"], "2n^2"),
     "tolerance": (["--tolerance", "0"], "--tolerance"),
     "certify": (["--certify", "-a", "expr:x*x"], "built-in"),

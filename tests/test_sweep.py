@@ -322,6 +322,22 @@ def test_diagram() -> None:
     assert whole.complete
 
 
+def test_widths_within_some_units_of_the_line() -> None:
+    plan = Plan(SMALL, (8, 16), (2, 4, 6, 8), trials=10, most=10, within=3)
+    assert plan.cells == ((8, 2), (8, 4), (16, 4), (16, 6))
+    rows = rows_of([(10, 0), (10, 10)]) + [replace(r, k=r.k + 2) for r in rows_of([(10, 0), (10, 10)], n=16)]
+    diagram = Diagram.of(plan, rows)
+    assert diagram.complete
+    assert [cell.verdict for cell in diagram.column(8)] == ["fails", "fits", "unmeasured", "unmeasured"]
+    assert [(t.k, t.low, t.high) for t in diagram.transitions] == [(3.0, 2, 4), (5.0, 4, 6)]
+    # The rows tell the plan; a grid without holes is all within.
+    assert Plan.around(SMALL, rows).cells == plan.cells
+    assert Diagram.of(Plan.around(SMALL, rows), rows).complete
+    whole = replace(plan, within=None)
+    every = [replace(rows[0], n=n, k=k, trial=t) for n, k in whole.cells for t in range(10)]
+    assert Plan.around(SMALL, every).cells == whole.cells
+
+
 def test_a_crossing_over_cells_not_yet_measured_is_none() -> None:
     plan = Plan(SMALL, (8,), (2, 4, 6), trials=10, most=10)
     rows = [row for row in rows_of([(10, 0), (10, 0), (10, 10)]) if row.k != 4]
@@ -339,7 +355,7 @@ def test_bad_grids(text, words) -> None:
 
 
 def test_bad_plans() -> None:
-    for values in ({"k": ()}, {"k": (3,)}, {"n": (0,)}, {"trials": 0}, {"most": 5}, {"alpha": 1.0}):
+    for values in ({"k": ()}, {"k": (3,)}, {"n": (0,)}, {"trials": 0}, {"most": 5}, {"alpha": 1.0}, {"within": 0}):
         with pytest.raises(InputError, match=next(iter(values))):
             Plan(SMALL, **{"n": (8,), "k": (2,), "trials": 10, "most": 10, **values})
 

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from .instances import Instance
 
-__all__ = ["CLEAR", "Fit", "Form", "Grid", "Law", "Local", "Point", "Trend", "measure"]
+__all__ = ["CLEAR", "Fit", "Form", "Grid", "Law", "Local", "Point", "Trend", "hull", "measure", "weighted_fit"]
 
 Floats = NDArray[np.float64]
 
@@ -315,6 +315,35 @@ def _number(x: float) -> float | None:
 # -- fitting --------------------------------------------------------------------------------------------------------
 
 
+def weighted_fit(columns: Sequence[Floats], y: Floats, variances: Floats, quantile: float) -> tuple[Fit, float]:
+    """Weighted least squares: the coefficient of the first column with its interval.
+
+    Parameters
+    ----------
+    columns : sequence of (m,) float64
+    y, variances : (m,) float64
+    quantile : float
+        Half the width of the interval, in standard errors.
+
+    Returns
+    -------
+    fit : Fit
+    misfit : float
+        Squared residuals in units of their variances, over the degrees of freedom. Above 1, the standard error is
+        multiplied by its root (Birge).
+    """
+    A = np.column_stack(columns) / np.sqrt(variances)[:, None]
+    b = y / np.sqrt(variances)
+    Q, R = np.linalg.qr(A)
+    solution = np.linalg.solve(R, Q.T @ b)
+    # The first coefficient's variance is the squared first row of R^-1.
+    row = np.linalg.solve(R, np.eye(len(R)))[0]
+    free = len(b) - len(R)
+    misfit = float(np.sum((b - A @ solution) ** 2)) / free if free > 0 else 1.0
+    half = quantile * math.sqrt(float(row @ row) * max(1.0, misfit))
+    return Fit(float(solution[0]), float(solution[0]) - half, float(solution[0]) + half), misfit
+
+
 @dataclass(frozen=True)
 class _Series:
     """Means of logarithms at each size, their variances (smoothed) and the pooled degrees of freedom."""
@@ -338,16 +367,7 @@ class _Series:
         start = self.x[0]
         drift = [np.exp(-power * (self.x - start)) for power in powers]
         columns = [self.x - start] * slope + [np.ones_like(self.x)] + drift
-        A = np.column_stack(columns) / np.sqrt(self.variances)[:, None]
-        b = self.y / np.sqrt(self.variances)
-        Q, R = np.linalg.qr(A)
-        solution = np.linalg.solve(R, Q.T @ b)
-        # The first coefficient's variance is the squared first row of R^-1.
-        row = np.linalg.solve(R, np.eye(len(R)))[0]
-        free = len(b) - len(R)
-        excess = float(np.sum((b - A @ solution) ** 2)) / free if free > 0 else 1.0
-        half = self.quantile * math.sqrt(float(row @ row) * max(1.0, excess))
-        return Fit(float(solution[0]), float(solution[0]) - half, float(solution[0]) + half)
+        return weighted_fit(columns, self.y, self.variances, self.quantile)[0]
 
     def steps(self) -> list[Fit]:
         """Slopes between successive sizes, with the noise of both ends."""
@@ -372,7 +392,7 @@ def _smoothed(x: Floats, variances: Floats) -> Floats:
     return np.asarray(smooth * np.mean(v / smooth))
 
 
-def _hull(one: Fit, other: Fit) -> Fit:
+def hull(one: Fit, other: Fit) -> Fit:
     """The value of the first, the interval of both."""
     return Fit(one.value, min(one.low, other.low), max(one.high, other.high))
 
@@ -428,7 +448,7 @@ def measure(law: Law, samples: Sequence[tuple[int, int, Sequence[float]]], level
     divided = replace(raw, y=y - np.log(factors))
 
     slope = law.form is Form.EXPONENT
-    fit = _hull(divided.fit(law.drift, slope=slope), divided.fit(law.drift[:-1], slope=slope))
+    fit = hull(divided.fit(law.drift, slope=slope), divided.fit(law.drift[:-1], slope=slope))
     bends = np.diff(np.log(factors)) / np.diff(raw.x)
     points = []
     for (n, d, values), mean, own, factor in zip(samples, y, variances, factors, strict=True):

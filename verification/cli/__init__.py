@@ -21,6 +21,7 @@ _COMMANDS = {
     "train": ("verification.cli.train", "Train on a data set, and draw the run against its bounds."),
     "certify": ("verification.cli.certify", "Prove that an exact interpolator is near a run's weights."),
     "phase": ("verification.cli.phase", "The phase diagram: which random problems does training fit?"),
+    "scaling": ("verification.cli.scaling", "How the width at the transition grows with n, from phase stores."),
     "sharpen": ("verification.cli.sharpen", "Search for a claim's worst case: how tight each variant is."),
     "report": ("verification.cli.report", "One self-contained HTML file from what other commands stored."),
     "campaign": ("verification.cli.campaign", "Hold the enclosures against exact arithmetic, a million times."),

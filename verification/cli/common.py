@@ -161,10 +161,15 @@ def put(path: str, option: str, content: str | bytes) -> None:
 
 
 def output_options(command: F) -> F:
-    """--seed, --json, --quiet, --output, --no-color."""
+    """--seed, and those of `reading_options`."""
+    seed = click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random.")
+    return seed(reading_options(command))
+
+
+def reading_options(command: F) -> F:
+    """--json, --quiet, --output, --no-color: for what draws nothing at random."""
     for option in reversed(
         [
-            click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything random."),
             click.option("--json", "as_json", is_flag=True, help="JSON, and nothing else, on standard output."),
             click.option("-q", "--quiet", is_flag=True, help="No progress and no hints."),
             click.option("-o", "--output", type=Written(), metavar="FILE", help="Write to FILE instead."),

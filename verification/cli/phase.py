@@ -71,6 +71,7 @@ if TYPE_CHECKING:
 @click.option("--certify", is_flag=True, help="Prove each fit: zero loss is attained near the end of the run.")
 @click.option("--polish", type=int, default=10, show_default=True, help="Gauss-Newton steps that a proof may need.")
 @click.option("--below", is_flag=True, help="Measure cells with k d < n too, which are impossible.")
+@click.option("--within", type=int, metavar="UNITS", help="Only widths up to n/d + UNITS.")
 @click.option("--store", type=Written(), metavar="FILE", help="Keep every trial in FILE.")
 @click.option("--resume", is_flag=True, help="Go on with a store that holds trials.")
 @click.option("--workers", type=int, metavar="N", help="Processes (default: one for each processor).")
@@ -96,6 +97,7 @@ def phase(
     certify: bool,
     polish: int,
     below: bool,
+    within: int | None,
     store: str | None,
     resume: bool,
     workers: int | None,
@@ -131,6 +133,7 @@ def phase(
         d=d, activation=name, data=data, labels=labels, algorithm=algorithm, eta=_step_size(eta),
         steps=_steps(steps_text), tolerance=tolerance, certify=certify, polish=polish, seed=seed,
         grid=(n_text, k_text), trials=trials, most=most, alpha=alpha, below=below,
+        within=within,
     )  # fmt: skip
     from verification.store import Store
     from verification.sweep.sweep import Progress
@@ -192,7 +195,16 @@ def _steps(text: str) -> int | str:
         return text  # the configuration knows what grows with n
 
 
-def _plan(*, grid: tuple[str, str], trials: int, most: int | None, alpha: float, below: bool, **values: Any) -> Plan:
+def _plan(
+    *,
+    grid: tuple[str, str],
+    trials: int,
+    most: int | None,
+    alpha: float,
+    below: bool,
+    within: int | None,
+    **values: Any,
+) -> Plan:
     """The plan as it was typed; errors name options."""
     from jacspec import InputError
     from verification.sweep import Configuration, Plan, values_of
@@ -207,11 +219,12 @@ def _plan(*, grid: tuple[str, str], trials: int, most: int | None, alpha: float,
             most=trials + 16 if most is None else most,
             alpha=alpha,
             below=below,
+            within=within,
         )
         for n in (plan.n[0], plan.n[-1]):
             config.problem(n, plan.k[0], 0)  # what the data cannot do is said before anything runs
     except InputError as error:
-        known = {*Configuration.names(), "n", "k", "trials", "most", "alpha"}
+        known = {*Configuration.names(), "n", "k", "trials", "most", "alpha", "within"}
         argument = f"--{error.argument}" if error.argument in known else error.argument
         raise InputError(argument, str(error.value), error.expected) from None
     return plan

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +17,6 @@ from verification.report import Drawing, Listing, Paragraph, Section
 
 if TYPE_CHECKING:
     from jacspec import Guarantee
-    from verification.sweep import Configuration, Plan, Row
 
     from .common import Reading
 
@@ -234,7 +232,7 @@ def phase_section(path: str, say: Say) -> Section:
     """
     from verification.plots import phase_figure, render
     from verification.store import read_store
-    from verification.sweep import Diagram
+    from verification.sweep import Diagram, Plan
     from verification.sweep.sweep import Progress
     from verification.sweep.theorems import asked_widths
 
@@ -245,7 +243,7 @@ def phase_section(path: str, say: Say) -> Section:
         config, rows = read_store(path)
     if not rows:
         raise InputError("--phase", repr(path), "a store that holds trials")
-    plan = _plan(config, rows)
+    plan = Plan.around(config, rows)
     diagram = Diagram.of(plan, rows)
     asked = () if config.data_sha256 else asked_widths(plan, say)
     say("drawing")
@@ -264,18 +262,3 @@ def phase_section(path: str, say: Say) -> Section:
     if config.data_sha256:
         out.print(f"SHA-256 of the rows: {config.data_sha256} (without them there are no widths of theorems)")
     return Section(f"Phase diagram {path}", tuple(out.blocks))
-
-
-def _plan(config: Configuration, rows: Sequence[Row]) -> Plan:
-    """The grid that a store is about; every cell that came to its end has a number of trials that the plan asks for."""
-    from verification.sweep import Plan
-
-    counts = Counter((row.n, row.k) for row in rows)
-    return Plan(
-        config,
-        tuple(n for n, _ in counts),
-        tuple(k for _, k in counts),
-        trials=min(counts.values()),
-        most=max(counts.values()),
-        below=any(config.impossible(n, k) for n, k in counts),
-    )

@@ -4,8 +4,9 @@ matplotlib is imported when something is drawn, through its object-oriented inte
 """
 
 from .phase import phase_figure
+from .scaling import scaling_figure
 from .style import FORMATS, figure, mark, render
 from .trajectory import trajectory_figure
 from .trends import trend_figure
 
-__all__ = ["FORMATS", "figure", "mark", "phase_figure", "render", "trajectory_figure", "trend_figure"]
+__all__ = ["FORMATS", "figure", "mark", "phase_figure", "render", "scaling_figure", "trajectory_figure", "trend_figure"]

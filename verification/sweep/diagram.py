@@ -87,8 +87,8 @@ class Transition:
     k : float or None
         Where a nondecreasing fit of the shares crosses; None where the grid does not contain it.
     low, high : int or None
-        The share is surely below one half in every cell up to `low`, and above it in every cell from `high` on, each
-        with half of the error level (for this n by itself). None where the trials do not say.
+        The share is surely below one half in every cell up to `low`, and above it in every cell that is measured from
+        `high` on, each with half of the error level (for this n by itself). None where the trials do not say.
     """
 
     n: int
@@ -126,10 +126,7 @@ class Diagram:
             for k in plan.k:
                 mine = there.get((n, k), {})
                 impossible = plan.config.impossible(n, k)
-                if impossible and not plan.below:
-                    mine, target = {}, 0
-                else:
-                    target = plan.target((n, k), mine)
+                target = plan.target((n, k), mine) if plan.measured(n, k) else 0
                 kept = [mine[t] for t in range(target) if t in mine]
                 complete &= len(kept) == target
                 cells.append(_cell(plan, n, k, kept, impossible))
@@ -166,12 +163,13 @@ class Diagram:
         failing = [True if c.impossible and not m else (m, m - x) if m else None
                    for c, (m, x) in zip(column, counts, strict=True)]  # fmt: skip
         below = sure_side(failing, half)
-        above = sure_side([pair if pair[0] else None for pair in reversed(counts)], half)
+        top = max((i for i, (m, _) in enumerate(counts) if m), default=-1)  # wider cells were left out
+        above = sure_side([pair if pair[0] else None for pair in reversed(counts[: top + 1])], half)
         return Transition(
             n,
             k,
             None if below is None else column[below].k,
-            None if above is None else column[len(column) - 1 - above].k,
+            None if above is None else column[top - above].k,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -179,7 +177,13 @@ class Diagram:
         plan, config = self.plan, self.plan.config
         document: dict[str, Any] = {
             "configuration": {**config.to_json(), "data": config.data, "hash": config.hash},
-            "grid": {"n": list(plan.n), "k": list(plan.k), "trials": plan.trials, "most": plan.most},
+            "grid": {
+                "n": list(plan.n),
+                "k": list(plan.k),
+                "trials": plan.trials,
+                "most": plan.most,
+                "within": plan.within,
+            },
             "alpha": plan.alpha,
             "complete": self.complete,
             "cells": [cell.to_json() for cell in self.cells],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ class Plan:
         Of each cell's interval, by itself.
     below : bool
         Whether cells that `phase-transition-lower` calls impossible are measured too.
+    within : int or None
+        Only widths up to ``n/d + within`` are measured: beyond, where all fit, every cell costs and none tells.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Plan:
     most: int = 26
     alpha: float = 0.05
     below: bool = False
+    within: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("n", "k"):
@@ -63,11 +67,34 @@ class Plan:
         check_int("trials", self.trials, minimum=1)
         check_int("most", self.most, minimum=self.trials)
         check_real("alpha", self.alpha, above=0, below=1)
+        if self.within is not None:
+            check_int("within", self.within, minimum=1)
+
+    @classmethod
+    def around(cls, config: Configuration, rows: Sequence[Row], alpha: float = 0.05) -> Plan:
+        """The grid that some rows are about; of a cell that came to its end it asks for the trials that there are."""
+        counts = Counter((row.n, row.k) for row in rows)
+        return cls(
+            config,
+            tuple(n for n, _ in counts),
+            tuple(k for _, k in counts),
+            trials=min(counts.values()),
+            most=max(counts.values()),
+            alpha=alpha,
+            below=any(config.impossible(n, k) for n, k in counts),
+            within=max(1, *(k - n // config.d for n, k in counts)),
+        )
 
     @property
     def cells(self) -> tuple[Cell, ...]:
         """Those that are measured."""
-        return tuple((n, k) for n in self.n for k in self.k if self.below or not self.config.impossible(n, k))
+        return tuple((n, k) for n in self.n for k in self.k if self.measured(n, k))
+
+    def measured(self, n: int, k: int) -> bool:
+        """Whether trials of this size and width are made."""
+        if self.within is not None and (k - self.within) * self.config.d > n:
+            return False
+        return self.below or not self.config.impossible(n, k)
 
     def target(self, cell: Cell, rows: Mapping[int, Row]) -> int:
         """How many trials the cell is to have next, given its rows by trial number."""

@@ -8,10 +8,13 @@ from typing import Any
 
 import jacspec
 
+from .configuration import Configuration
 from .plan import Plan
 
-__all__ = ["Asked", "asked_widths"]
+__all__ = ["Asked", "asked_power", "asked_widths"]
 
+#: k d of order n to this power is what each theorem asks for on random data at fixed d (theory.md section 6).
+_POWERS = {"theorem-gd-smooth": 2, "theorem-sgd-smooth": 2, "theorem-gd-relu": 4}
 #: Sizes at which they are computed, spread over those of the grid.
 _SIZES = 5
 
@@ -39,13 +42,23 @@ class Asked:
         return {"n": self.n, "claim": self.claim, "variant": self.variant, "k": self.k, "reason": self.reason}
 
 
+def _theorem(config: Configuration) -> str:
+    """The one about this activation and algorithm."""
+    if config.algorithm == "sgd":
+        return "theorem-sgd-smooth"
+    return "theorem-gd-smooth" if config.phi.is_smooth else "theorem-gd-relu"
+
+
+def asked_power(config: Configuration) -> tuple[str, int]:
+    """The theorem about this activation and algorithm, and the power of n of which its k d is."""
+    claim = _theorem(config)
+    return claim, _POWERS[claim]
+
+
 def asked_widths(plan: Plan, progress: Callable[[str], None] = lambda what: None) -> tuple[Asked, ...]:
     """Widths for the data of trial 0 at some sizes of the grid: of the theorem about this activation and algorithm."""
     config = plan.config
-    if config.algorithm == "sgd":
-        claim = "theorem-sgd-smooth"
-    else:
-        claim = "theorem-gd-smooth" if config.phi.is_smooth else "theorem-gd-relu"
+    claim = _theorem(config)
     last = len(plan.n) - 1
     steps = min(_SIZES - 1, last)
     sizes = sorted({plan.n[round(i * last / steps)] for i in range(steps + 1)}) if last else plan.n
