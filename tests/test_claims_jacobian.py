@@ -1,9 +1,8 @@
-"""The claims of theory.md section 2, the Jacobian: verdicts, power, floors, values by hand."""
+"""The claims of theory.md section 2, the Jacobian: values by hand."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,29 +23,6 @@ SLUGS = (
     "jacobian-lipschitz-optimal",
     "relu-jacobian-perturbation",
 )
-MUTANTS = [(slug, mutant.name) for slug in SLUGS for mutant in load(slug).mutants]
-
-
-@pytest.mark.parametrize("slug", SLUGS)
-def test_holds_and_is_decided_often_enough(slug: str) -> None:
-    claim = load(slug)
-    for variant in verify_claim(claim, Options(examples=150)).variants:
-        assert variant.verdict is Verdict.HOLDS, variant
-        assert variant.decided >= claim.floor * variant.instances, variant
-
-
-@pytest.mark.parametrize("slug", SLUGS)
-def test_the_same_seed_gives_the_same_report(slug: str) -> None:
-    first, second = (verify_claim(load(slug), Options(examples=20, seed=7)) for _ in range(2))
-    assert replace(first, seconds=0.0) == replace(second, seconds=0.0)
-
-
-@pytest.mark.parametrize(("slug", "name"), MUTANTS)
-def test_false_neighbours_are_refuted(slug: str, name: str) -> None:
-    claim = load(slug)
-    (mutant,) = (m for m in claim.mutants if m.name == name)
-    for seed in range(3):
-        assert verify_claim(claim.mutated(mutant), Options(seed=seed)).variants[0].verdict is Verdict.VIOLATED
 
 
 @pytest.mark.parametrize("slug", ["jacobian-lipschitz", "jacobian-lipschitz-optimal"])

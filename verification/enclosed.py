@@ -162,9 +162,9 @@ def scaled_down(A: Floats) -> tuple[Floats, int]:
     return np.ldexp(A, -e), e
 
 
-def size_of(A: Floats | None) -> float:
-    """The Frobenius norm, 0 of no radii."""
-    return 0.0 if A is None else float(np.linalg.norm(A))
+def size_of(A: Floats | None, exponent: int = 0) -> float:
+    """The Frobenius norm in units of 2^exponent, 0 of no radii."""
+    return 0.0 if A is None else float(np.linalg.norm(np.ldexp(A, -exponent)))
 
 
 def _in_units(x: float, exponent: int, most: float) -> float:
@@ -179,7 +179,7 @@ def eigenvalue_width(found: Estimate, S: Floats, rad: Floats | None, *, smallest
     A smallest one of exact data besides: 1e-9 of itself, 1e-50 ||S|| where it may be zero.
     """
     B, e = scaled_down(S)
-    norm, moved = float(np.linalg.norm(B, 2)), 0.0 if rad is None else size_of(np.ldexp(rad, -e))
+    norm, moved = float(np.linalg.norm(B, 2)), size_of(rad, e)
     promised = 8 * (len(S) + 3) * UNIT_ROUNDOFF * norm + 2 * moved
     if smallest and rad is None:
         promised = min(promised, max(_RELATIVE * _in_units(abs(found.value), e, norm), _ZERO * norm))

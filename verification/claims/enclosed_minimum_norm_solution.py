@@ -122,8 +122,8 @@ def widths(instance: Instance) -> Gaps:
     if s.delta is None:
         return {}
     (D, e), (X, f) = scaled_down(instance["D"]), scaled_down(instance["X"])
-    rad, spread = instance.arrays.get("D_radius"), size_of(instance.arrays.get("r_radius"))
-    moved = 0.0 if rad is None else size_of(np.ldexp(rad, -e)) * float(np.linalg.norm(X, axis=1).max())
+    spread = size_of(instance.arrays.get("r_radius"))
+    moved = size_of(instance.arrays.get("D_radius"), e) * float(np.linalg.norm(X, axis=1).max())
     kappa, inverse = s.sigma_max.upper / s.sigma_min.lower, s.inverse_norm.value
     unit = 8 * (len(X) + D.shape[1] + X.shape[1]) * UNIT_ROUNDOFF
     shift = math.ldexp(moved, e + f) * inverse  # of J, relative to sigma_min

@@ -49,8 +49,7 @@ def gaps(instance: Instance) -> Gaps:
 def widths(instance: Instance) -> Gaps:
     """The radius, against what is promised of it."""
     B, e = scaled_down(instance["A"])
-    rad = instance.arrays.get("A_radius")
-    moved = 0.0 if rad is None else size_of(np.ldexp(rad, -e))
+    moved = size_of(instance.arrays.get("A_radius"), e)
     return {"enclosed": largest_width(found(instance), float(np.linalg.norm(B, 2)), sum(B.shape), moved, e)}
 
 

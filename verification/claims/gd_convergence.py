@@ -9,7 +9,7 @@ from jacspec import bounds
 from verification.arithmetic import Arithmetic
 from verification.claim import FLOAT64, Assumption, Claim, Kind, Mutant, Sides, Variant
 from verification.domains import SMOOTH_ACTIVATIONS
-from verification.dynamics import Map, Run, Series, descents, estimate, idle, run, told, worst_step
+from verification.dynamics import Map, Run, Series, descents, estimate, idle, run, step_too_long, told, worst_step
 from verification.instances import Instance
 
 #: Room for the rounding of labels in what must hold of the exact run: eta is this much below eta_bar / (2 beta^2).
@@ -67,10 +67,7 @@ def too_far(instance: Instance, share: float = 1.0) -> str | None:
 def too_long(instance: Instance, share: float = 1.0) -> str | None:
     """How eta <= 1/(2 beta^2) fails."""
     s = Situation.of(begin(instance, FLOAT64))
-    largest = bounds.gd_largest_step(s.beta) * share
-    if s.eta.upper <= largest.lower:
-        return None
-    return f"eta = {float(s.eta.upper):.6g} exceeds {share:.3g}/(2 beta^2) = {float(largest.lower):.6g}"
+    return step_too_long(s.eta, s.beta, share)
 
 
 # -- the statement --------------------------------------------------------------------------------------------------

@@ -9,7 +9,19 @@ from jacspec import bounds
 from verification.arithmetic import Arithmetic
 from verification.claim import FLOAT64, Assumption, Claim, Kind, Mutant, Sides, Variant
 from verification.domains import SMOOTH_ACTIVATIONS
-from verification.dynamics import Map, Network, Run, Series, descents, estimate, idle, run, told, worst_step
+from verification.dynamics import (
+    Map,
+    Network,
+    Run,
+    Series,
+    descents,
+    estimate,
+    idle,
+    run,
+    step_too_long,
+    told,
+    worst_step,
+)
 from verification.instances import Instance
 
 #: The ball of the hypothesis is this much smaller than the ratio says, and eta as well.
@@ -126,10 +138,7 @@ def moves(instance: Instance, ball: float = 1.0, share: float = 1.0) -> str | No
 def too_long(instance: Instance, share: float = 1.0) -> str | None:
     """How eta <= 1/(2 beta^2) fails."""
     s = Situation.of(instance, begin(instance, FLOAT64))
-    largest = bounds.gd_largest_step(s.beta) * share
-    if s.eta.upper <= largest.lower:
-        return None
-    return f"eta = {float(s.eta.upper):.6g} exceeds {share:.3g}/(2 beta^2) = {float(largest.lower):.6g}"
+    return step_too_long(s.eta, s.beta, share)
 
 
 # -- the statement --------------------------------------------------------------------------------------------------

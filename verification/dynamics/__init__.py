@@ -5,7 +5,7 @@ from __future__ import annotations
 from .intervals import Intervals
 from .maps import Map, Network, PiecewiseLinear, Quadratic, Reflection
 from .problems import Choose, Problem, descents, mapping, problem, run
-from .run import Run, Series, descend, estimate, idle, told, undecided, worst_step
+from .run import Run, Series, descend, estimate, idle, step_too_long, told, undecided, worst_step
 
 __all__ = [
     "Choose",
@@ -25,6 +25,7 @@ __all__ = [
     "mapping",
     "problem",
     "run",
+    "step_too_long",
     "told",
     "undecided",
     "worst_step",

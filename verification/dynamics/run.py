@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from jacspec import bounds
 from jacspec.rounding import Estimate, gamma
 from verification.arithmetic import Arithmetic, Float64, Matrix, Number
 from verification.ball import Ball
@@ -28,7 +29,7 @@ from verification.claim import Sides
 from .intervals import Intervals
 from .maps import Map, size
 
-__all__ = ["Run", "Series", "descend", "estimate", "idle", "told", "undecided", "worst_step"]
+__all__ = ["Run", "Series", "descend", "estimate", "idle", "step_too_long", "told", "undecided", "worst_step"]
 
 #: The numbers of a run, one for each step: Intervals, or an array of mpmath numbers.
 Series = Any
@@ -339,6 +340,14 @@ def idle(run: Run) -> str | None:
     if run.residual_norms[0].lower <= 0:
         return "r_0 = 0 up to rounding"
     return None
+
+
+def step_too_long(eta: Series, beta: Series, share: float = 1.0) -> str | None:
+    """How eta <= 1/(2 beta^2) fails, in float64 (`share`: of the right-hand side)."""
+    largest = bounds.gd_largest_step(beta) * share
+    if eta.upper <= largest.lower:
+        return None
+    return f"eta = {float(eta.upper):.6g} exceeds {share:.3g}/(2 beta^2) = {float(largest.lower):.6g}"
 
 
 def estimate(run: Run, x: Any) -> Number:
