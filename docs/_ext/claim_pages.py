@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 
+import tightness
+
 from verification.claim import Claim, Kind, Variant
 from verification.claims import SLUGS, load
 from verification.instances import format_spec
@@ -133,7 +135,7 @@ def commands(claim: Claim) -> list[list[str]]:
     return out
 
 
-def page(claim: Claim, slugs: Iterable[str], file: str) -> str:
+def page(claim: Claim, slugs: Iterable[str], file: str, measured: tightness.Entry) -> str:
     """The Markdown of one claim; `file` is the path of its source from the folder of the pages."""
     slugs, module = tuple(slugs), module_of(claim)
     kinds = ", ".join(kind.value for kind in claim.kinds)
@@ -155,6 +157,7 @@ def page(claim: Claim, slugs: Iterable[str], file: str) -> str:
         "## Proof sketch" if claim.proof else "",
         linked(claim.proof, slugs, claim.id) if claim.proof else "",
         *(_remarks(module, claim, slugs)),
+        *tightness.section(claim, measured, plain),
         "## How it is checked",
         _checked(claim),
         _console(commands(claim)),
@@ -250,14 +253,17 @@ def _forms(claim: Claim) -> str:
 
 
 def pages(docs: Path) -> dict[str, str]:
-    """All pages by file name; `docs` is the folder of the documentation, beside `verification`."""
+    """All pages and their figures by file name; `docs` is the folder of the documentation, beside `verification`."""
     every = {slug: load(slug) for slug in SLUGS}  # not what other packages installed
+    measured = tightness.entries(docs, every)
     out = {"index.md": table(every)}
     for slug, claim in every.items():
         source = Path(f"../../verification/claims/{Path(str(module_of(claim).__file__)).name}")
         if not (docs / "claims" / source).resolve().exists():
             raise FileNotFoundError(f"{slug}: no file {source} from docs/claims")
-        out[f"{slug}.md"] = page(claim, every, source.as_posix())
+        out[f"{slug}.md"] = page(claim, every, source.as_posix(), measured[slug])
+        drawn = tightness.figure(claim, measured[slug])
+        out |= {} if drawn is None else {f"{slug}.svg": drawn}
     return out
 
 
@@ -266,7 +272,7 @@ def write(docs: Path) -> None:
     folder = docs / "claims"
     folder.mkdir(exist_ok=True)
     wanted = pages(docs)
-    for old in set(folder.glob("*.md")) - {folder / name for name in wanted}:
+    for old in {*folder.glob("*.md"), *folder.glob("*.svg")} - {folder / name for name in wanted}:
         old.unlink()
     for name, text in wanted.items():
         path = folder / name

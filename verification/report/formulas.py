@@ -162,6 +162,8 @@ _SPELLING = (
     (re.compile(r"\\(begin|end)\{aligned\}"), r"\\\1{split}"),
     (re.compile(r"\\(mathbb|mathcal|mathbf) ([A-Za-z])"), r"\\\1{\2}"),
 )
+#: Bars around a number, between which browsers would leave the room of an operator.
+_FENCES = ("|", "\u2016")
 _NAMESPACE = "{http://www.w3.org/1998/Math/MathML}"
 
 
@@ -195,6 +197,8 @@ def mathml(formula: str, *, display: bool = False) -> str | None:
             return None
         if any(not _harmless(name) for name in element.attrib):
             return None
+        if element.tag == "mo" and element.text in _FENCES:
+            element.attrib |= {"lspace": "0", "rspace": "0", "stretchy": "false"}
     root.set("displaystyle", "true" if display else "false")
     root.attrib.pop("display", None)
     return ElementTree.tostring(root, encoding="unicode")

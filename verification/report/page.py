@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -141,8 +140,7 @@ def _figure(histogram: Mapping[str, Any] | None) -> dict[str, Any] | None:
     strip = None if not histogram else slack_strip("", histogram)
     if not histogram or strip is None:
         return None
-    # The page says least and median in words.
-    svg = draw_strips([replace(strip, note="")], "slack", slack_words(histogram))
+    svg = draw_strips([strip], "slack", slack_words(histogram))
     beyond = f"{histogram['infinite']} more: infinite, the bounded side is 0." if histogram["infinite"] else ""
     return {"svg": Markup(svg), "beyond": beyond}  # its words are escaped
 

@@ -16,7 +16,7 @@ __all__ = ["Strip", "decimal", "draw_strips", "gap_strip", "mean_strip", "share_
 
 #: An axis is at most this long, from its low end, as a factor; what lies beyond is counted in words.
 _LONGEST = 1e4
-_BAR, _LINE, _TEXT, _GAP, _AXIS = 30.0, 14.0, 18.0, 8.0, 36.0
+_BAR, _LINE, _TEXT, _GAP, _AXIS = 30.0, 9.0, 20.0, 10.0, 36.0
 _LARGEST = 1e300
 
 
@@ -33,7 +33,8 @@ class Strip:
     low, high : float
         Positive; what an axis should hold.
     height : float
-    bars : tuple of (left, right, share of the height)
+    bars : tuple of (left, right, count)
+        Heights are roots of counts: one instance among a thousand is still to be seen.
     spans : tuple of (low, point, high, promise)
         Intervals with a point in each (0 where it is 0), and what was promised.
     """
@@ -43,7 +44,7 @@ class Strip:
     low: float
     high: float
     height: float
-    bars: tuple[tuple[float, float, float], ...] = ()
+    bars: tuple[tuple[float, float, int], ...] = ()
     spans: tuple[tuple[float, float, float, float], ...] = ()
 
 
@@ -54,15 +55,14 @@ def decimal(value: float) -> str:
     return f"{value:.4g}" if value < 1e5 else f"{value:.1e}"
 
 
-def slack_strip(name: str, histogram: Mapping[str, Any], median: float | str | None = None) -> Strip | None:
-    """The histogram "slacks" of a form; None where no slack is finite.
-
-    Heights are roots of counts: one instance among a thousand is still to be seen.
-    """
+def slack_strip(
+    name: str, histogram: Mapping[str, Any], least: float | str | None = None, median: float | str | None = None
+) -> Strip | None:
+    """The histogram "slacks" of a form, and what of it to say in words; None where no slack is finite."""
     edges = histogram["edges"]
     if not histogram["counts"]:
         return None
-    note = f"least {decimal(edges[0])}"
+    note = f"least {decimal(least)}" if isinstance(least, int | float) else ""
     if isinstance(median, int | float):
         note += f", median {decimal(median)}"
     high = min(edges[-1], max(edges[0], 1.0) * _LONGEST)
@@ -90,10 +90,9 @@ def gap_strip(name: str, histogram: Mapping[str, Any]) -> Strip | None:
     return Strip(name, f"largest {edges[-1]:.0e}", min(1e-16, edges[-1] / 10), edges[-1], _BAR, _bars(histogram))
 
 
-def _bars(histogram: Mapping[str, Any]) -> tuple[tuple[float, float, float], ...]:
-    counts, edges = histogram["counts"], histogram["edges"]
-    top = max(counts)
-    return tuple((edges[i], edges[i + 1], math.sqrt(count / top)) for i, count in enumerate(counts) if count)
+def _bars(histogram: Mapping[str, Any]) -> tuple[tuple[float, float, int], ...]:
+    edges = histogram["edges"]
+    return tuple((edges[i], edges[i + 1], count) for i, count in enumerate(histogram["counts"]) if count)
 
 
 def share_strip(name: str, draws: Sequence[Mapping[str, Any]]) -> Strip | None:
@@ -105,7 +104,7 @@ def share_strip(name: str, draws: Sequence[Mapping[str, Any]]) -> Strip | None:
     # A share of 0 has no place on the axis: its interval begins where the axis does.
     low = min(min(x for x in span if x > 0) for span in spans) / 3
     note = f"{failures} of {trials} draws failed"
-    return Strip(name, note, low, 1.0, _LINE / 2 * len(spans), spans=spans)
+    return Strip(name, note, low, 1.0, _LINE * len(spans), spans=spans)
 
 
 def mean_strip(name: str, means: Sequence[Mapping[str, Any]]) -> Strip | None:
@@ -120,7 +119,7 @@ def mean_strip(name: str, means: Sequence[Mapping[str, Any]]) -> Strip | None:
     low, high = min(s[0] for s in spans), max(s[2] for s in spans)
     furthest = max(abs(s[1] - 1) for s in spans)
     note = f"{len(means)} means, off by at most {100 * furthest:.2g} %"
-    return Strip(name, note, 0.98 * low, 1.02 * high, _LINE / 2 * len(spans), spans=tuple(spans))
+    return Strip(name, note, 0.98 * low, 1.02 * high, _LINE * len(spans), spans=tuple(spans))
 
 
 # -- drawing --------------------------------------------------------------------------------------------------------
@@ -148,9 +147,11 @@ def draw_strips(strips: Sequence[Strip], axis: str, words: str) -> str:
     scale = _Scale(low, high)
     parts, top = [], 4.0
     for strip in strips:
-        if strip.name or strip.note:
+        beyond = sum(count for left, _, count in strip.bars if left > high)
+        note = ", ".join(part for part in (strip.note, f"{beyond} beyond \u2192" if beyond else "") if part)
+        if strip.name or note:
             parts.append(_text("0", top + 12, "start", strip.name, weight="bold"))
-            parts.append(_text("100%", top + 12, "end", strip.note))
+            parts.append(_text("100%", top + 12, "end", note))
             top += _TEXT
         parts.append(_marks(strip, scale, top))
         top += strip.height + _GAP
@@ -185,7 +186,9 @@ class _Scale:
         if last - first >= 2:
             step = -(-(last - first) // 6)
             return [10.0**i for i in range(first, last + 1, step)]
-        steps = (1.0, 2.0, 5.0) if self.high / self.low > 3 else tuple(1 + i / 20 for i in range(180))
+        fine, finest = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0), tuple(1 + i / 20 for i in range(180))
+        long = self.high / self.low
+        steps = (1.0, 2.0, 5.0) if long > 10 else fine if long > 2 else finest
         inside = [m * 10.0**i for i in range(first - 1, last + 1) for m in steps]
         inside = [x for x in inside if self.low * (1 - 1e-9) <= x <= self.high * (1 + 1e-9)]
         return inside[:: -(-len(inside) // 7)] if inside else []
@@ -193,19 +196,15 @@ class _Scale:
 
 def _marks(strip: Strip, scale: _Scale, top: float) -> str:
     out = []
-    for left, right, share in strip.bars:
-        a, b = scale.at(left), scale.at(right)
-        if left > scale.high:  # beyond the end of the axis: a mark at it
+    most = max((count for *_, count in strip.bars), default=1)
+    for left, right, count in strip.bars:
+        if left > scale.high:
             continue
-        height = strip.height * share
+        a, b, height = scale.at(left), scale.at(right), strip.height * math.sqrt(count / most)
         # A bin of one value is as thin as a line.
-        out.append(
-            f'<rect x="{a:.2f}%" y="{top + strip.height - height:.1f}" width="{max(0.9 * (b - a), 0.6):.2f}%" '
-            f'height="{height:.1f}" opacity="0.75"/>'
-        )
-    beyond = sum(left > scale.high for left, _, _ in strip.bars)
-    if beyond:
-        out.append(_text("100%", top + strip.height - 2, "end", "\u2192"))
+        wide = max(0.9 * (b - a), 0.6)
+        box = f'x="{min(a, 99.4):.2f}%" y="{top + strip.height - height:.1f}" width="{wide:.2f}%" height="{height:.1f}"'
+        out.append(f'<rect {box} opacity="0.75"/>')
     for i, (low, point, high, promise) in enumerate(strip.spans):
         y = top + strip.height * (i + 0.5) / len(strip.spans)
         out.append(_line(scale.at(low), y, scale.at(high), y, width=2.2, opacity=0.55))
