@@ -141,6 +141,11 @@ def test_bad_input(run: Path, tmp_path: Path, arguments: tuple[str, ...], words:
 
 def test_a_run_is_no_certificate(run: Path) -> None:
     done = jacspec("certify", "--check", str(run))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "this is a run; `jacspec certify" in done.stderr
+    other = run.with_name("other.npz")
+    other.write_bytes(run.read_bytes()[:-9])  # neither a run nor a certificate
+    done = jacspec("certify", "--check", str(other))
     assert done.returncode == 1
     assert "INVALID" in done.stdout
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -121,6 +124,22 @@ def test_a_tab_completes_commands_claims_activations_and_data(capsys: pytest.Cap
     assert offered("train", UNIT, "--labels", "sig") == ["signs:seed=0"]
     assert offered("constants", UNIT, "--norm") == ["--normalize"]
     assert offered("phase", "--algorithm", "s") == ["sgd"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes_words_with_a_colon_or_an_equals_sign(tmp_path: Path) -> None:
+    """bash cuts words there, and replaces the last piece alone."""
+    program = tmp_path / "jacspec"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m jacspec "$@"\n')
+    program.chmod(0o755)
+    words = {"sklearn:i": "iris", "sphere:n=5": "50,d=20,seed=0", "sklearn:iris --norm": "--normalize"}
+    lines = ['eval "$(_JACSPEC_COMPLETE=bash_source ./jacspec)"', "compopt() { :; }"]
+    for word in words:
+        lines += [f"COMP_LINE='jacspec constants {word}'", "COMP_POINT=${#COMP_LINE} COMPREPLY=()"]
+        lines += ["_jacspec_completion ./jacspec", 'echo "${COMPREPLY[*]}"']
+    done = subprocess.run(["bash", "-c", "\n".join(lines)], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == list(words.values())
 
 
 # -- plain output ---------------------------------------------------------------------------------------------------

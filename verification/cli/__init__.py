@@ -112,6 +112,8 @@ def main(argv: list[str] | None = None) -> int:
     0 nothing violated, 1 something violated or refuted, 2 bad input or usage, 3 an error of the program itself,
     5 nothing was decided, 130 interrupted.
     """
+    if "_JACSPEC_COMPLETE" in os.environ:
+        from . import completion  # noqa: F401  (it tells click what bash needs)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -263,12 +264,25 @@ def _check(file: str, as_json: bool, quiet: bool, output: str | None, no_color: 
             finding = recheck(file)
         except OSError as error:
             raise InputError("FILE", repr(file), f"a file that can be read ({error.strerror})") from None
+    if not finding.valid and _is_run(file):
+        made = f"jacspec certify {shlex.quote(file)} --save certificate.npz"
+        raise InputError("FILE", repr(file), f"a certificate, and this is a run; `{made}` makes one of it")
     if as_json:
         write_json(_document(finding), output)
     else:
         with console(output, no_color) as out:
             print_finding(out, finding, f", {finding.seconds:.2f} s")
     return 0 if finding.valid else 1
+
+
+def _is_run(file: str) -> bool:
+    from jacspec import InputError, Trajectory
+
+    try:
+        Trajectory.load(file)
+    except InputError:
+        return False
+    return True
 
 
 def print_finding(out: Console, finding: Finding, time: str = "") -> None:
