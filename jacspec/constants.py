@@ -179,7 +179,7 @@ def data_constants(
 
     References
     ----------
-    theory.md sections 0 to 3 and 6; Oymak & Soltanolkotabi, arXiv 1902.04674.
+    docs/theory.md sections 0 to 3 and 6; Oymak & Soltanolkotabi, arXiv 1902.04674.
 
     Examples
     --------

@@ -98,7 +98,7 @@ def covariance_matrix(X: NDArray[Any], phi: Activation | str, layer: Layer = "hi
 
     References
     ----------
-    theory.md ``kernel-expansion``, ``relu-covariance``.
+    docs/theory.md, ``kernel-expansion``, ``relu-covariance``.
 
     Examples
     --------
@@ -307,7 +307,7 @@ def covariance_spectrum(
 
     References
     ----------
-    theory.md section 3; Oymak & Soltanolkotabi, arXiv 1902.04674.
+    docs/theory.md section 3; Oymak & Soltanolkotabi, arXiv 1902.04674.
 
     Examples
     --------

@@ -86,7 +86,7 @@ def dense_jacobian(net: ShallowNet, X: ArrayLike, *, out: Floats | None = None) 
 
     References
     ----------
-    theory.md ``jacobian-formula``.
+    docs/theory.md, ``jacobian-formula``.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def jacobian_gram(net: ShallowNet, X: ArrayLike) -> Floats:
 
     References
     ----------
-    theory.md ``jacobian-formula``.
+    docs/theory.md, ``jacobian-formula``.
 
     Examples
     --------
@@ -183,7 +183,7 @@ def gradient(net: ShallowNet, X: ArrayLike, y: ArrayLike) -> Floats:
 
     References
     ----------
-    theory.md section 0.
+    docs/theory.md section 0.
 
     Examples
     --------
@@ -247,7 +247,7 @@ class JacobianOperator(LinearOperator):  # type: ignore[misc]
 
     References
     ----------
-    theory.md ``jacobian-formula``.
+    docs/theory.md, ``jacobian-formula``.
 
     Examples
     --------

@@ -79,7 +79,7 @@ def row_khatri_rao(A: ArrayLike, B: ArrayLike, *, out: Floats | None = None) -> 
 
     References
     ----------
-    theory.md section 0; Oymak & Soltanolkotabi, arXiv 1902.04674, section 1.
+    docs/theory.md section 0; Oymak & Soltanolkotabi, arXiv 1902.04674, section 1.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def gram_hadamard(A: ArrayLike, B: ArrayLike) -> Floats:
 
     References
     ----------
-    theory.md ``khatri-rao-gram``.
+    docs/theory.md, ``khatri-rao-gram``.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def hadamard_power(X: ArrayLike, r: int) -> Floats:
 
     References
     ----------
-    theory.md ``khatri-rao-spectrum``.
+    docs/theory.md, ``khatri-rao-spectrum``.
     """
     X = check_matrix("X", X)
     r = check_int("r", r, minimum=1)
@@ -245,7 +245,7 @@ def compressed_square(X: ArrayLike) -> Floats:
 
     References
     ----------
-    theory.md section 0.
+    docs/theory.md section 0.
 
     Examples
     --------
@@ -282,7 +282,7 @@ def square_operator(X: ArrayLike) -> LinearOperator:
 
     References
     ----------
-    theory.md ``khatri-rao-gram``.
+    docs/theory.md, ``khatri-rao-gram``.
 
     Examples
     --------

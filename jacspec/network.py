@@ -54,7 +54,7 @@ def balanced_output_weights(k: int, y_norm: float, n: int) -> Floats:
 
     References
     ----------
-    theory.md section 0.
+    docs/theory.md section 0.
 
     Examples
     --------
@@ -118,7 +118,7 @@ class ShallowNet:
 
     References
     ----------
-    theory.md section 0.
+    docs/theory.md section 0.
 
     Examples
     --------

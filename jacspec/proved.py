@@ -87,7 +87,7 @@ def proved_spectrum(
 
     References
     ----------
-    numerics A.1 to A.7; theory.md sections 0 to 2.
+    docs/rigor.md; docs/theory.md sections 0 to 2.
 
     Examples
     --------
@@ -180,7 +180,7 @@ def proved_covariance(X: NDArray[Any], measured: Covariance, phi: Any) -> Covari
 
     References
     ----------
-    numerics C; theory.md section 3.
+    docs/rigor.md; docs/theory.md section 3.
 
     Examples
     --------

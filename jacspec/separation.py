@@ -53,7 +53,7 @@ def row_separation(X: NDArray[Any], *, structure: RowStructure | None = None) ->
 
     References
     ----------
-    theory.md ``relu-separation``.
+    docs/theory.md, ``relu-separation``.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def row_separation(X: NDArray[Any], *, structure: RowStructure | None = None) ->
 
 
 def two_to_four(X: Floats, kr_norm: Estimate, norm: Estimate, defect: float, seed: int) -> TwoToFour:
-    r"""Bounds of Lambda = ||X||_{2->4}^2 (theory.md ``jacobian-lipschitz-optimal``).
+    r"""Bounds of Lambda = ||X||_{2->4}^2 (docs/theory.md, ``jacobian-lipschitz-optimal``).
 
     Upper: ``min(||X*X||, ||X||, sqrt(n)/d + sqrt(1 - 1/d) ||(XX^T)^{o2} - 11^T/d||^{1/2})``. Lower: the best w found
     by the monotone iteration ``w <- X^T (Xw)^3`` from the rows that matter and random starts.

@@ -281,7 +281,7 @@ def data_spectrum(
 
     References
     ----------
-    theory.md sections 0 to 2.
+    docs/theory.md sections 0 to 2.
 
     Examples
     --------
@@ -399,7 +399,7 @@ def khatri_rao_power_sigma_min(X: NDArray[Any], r: int, *, structure: RowStructu
 
     References
     ----------
-    theory.md ``khatri-rao-spectrum``.
+    docs/theory.md, ``khatri-rao-spectrum``.
 
     Examples
     --------

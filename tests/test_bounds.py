@@ -1,4 +1,4 @@
-"""Every right-hand side against the formula as theory.md prints it, and the power of that comparison.
+"""Every right-hand side against the formula as its claim states it, and the power of that comparison.
 
 The formulas are typed a second time here, on purpose, in mpmath and at generic points. A second test deletes every
 factor and term of every bound, one at a time, and demands that the first test would notice.
@@ -25,7 +25,7 @@ X, lam, sig, v, vinf, y, Lam = 3.1, 0.23, 0.41, 0.9, 0.45, 2.9, 1.9
 eps, eta, t, R, c, var, b, h = 0.3, 0.7, 0.61, 0.53, 29.0, 0.27, 0.11, 0.19
 gaps = np.array([0.0, 0.05, 0.3])
 
-#: name -> (arguments, the formula of theory.md in mpmath)
+#: name -> (arguments, the formula in mpmath)
 CASES: dict[str, tuple[tuple[Any, ...], Callable[[], Any]]] = {
     # section 0 to 2
     "kappa": ((n, d, X, sig), lambda: sqrt(mpf(d) / n) * X / mpf(sig) ** 2),

@@ -1,4 +1,4 @@
-"""The claims of theory.md section 7: verdicts, power, floors."""
+"""The claims of docs/theory.md section 7: verdicts, power, floors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The claims of theory.md section 3: verdicts, mutants, floors, known values, a user's data, and their helpers."""
+"""The claims of docs/theory.md section 3: verdicts, mutants, floors, known values, a user's data, and their helpers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The claims of theory.md section 5 about gradient descent: tightness, values by hand."""
+"""The claims of docs/theory.md section 5 about gradient descent: tightness, values by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The claims of theory.md section 1: values by hand."""
+"""The claims of docs/theory.md section 1: values by hand."""
 
 from __future__ import annotations
 

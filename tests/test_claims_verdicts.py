@@ -1,4 +1,4 @@
-"""The claims of theory.md sections 1, 2 and 5 on drawn instances: verdicts, floors, power, reproducibility."""
+"""The claims of docs/theory.md sections 1, 2 and 5 on drawn instances: verdicts, floors, power, reproducibility."""
 
 from __future__ import annotations
 

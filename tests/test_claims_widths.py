@@ -1,4 +1,4 @@
-"""The width theorems of theory.md section 6 as claims: verdicts, power, and what cannot be met."""
+"""The width theorems of docs/theory.md section 6 as claims: verdicts, power, and what cannot be met."""
 
 from __future__ import annotations
 

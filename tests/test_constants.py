@@ -18,7 +18,7 @@ from jacspec.constants import data_constants
 from jacspec.data import load
 from jacspec.widths import Options
 
-#: interface.md, `constants`: what each object must have. Fields may be added, never dropped.
+#: The contract ``jacspec.constants/1``: what each object must have. Fields may be added, never dropped.
 ESTIMATE = {"value", "radius", "rigorous", "exact_zero"}
 TOP = {"schema", "version", "seed", "data", "spectrum", "activations"}
 DATA = {"source", "n", "d", "rank", "sha256", "repeated_rows", "antipodal_rows", "row_norm_defect"}

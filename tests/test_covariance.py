@@ -229,7 +229,7 @@ def test_refined_smallest_is_right_or_unchanged(seed: int, n: int, exponent: flo
 @settings(max_examples=40)
 @given(st.floats(-1, 1), st.sampled_from(ref.NAMES), st.sampled_from(LAYERS))
 def test_kernel_expansion(rho: float, phi: str, layer: Any) -> None:
-    """theory.md `kernel-expansion`: the entries of closed forms are the Hermite series, up to its tail."""
+    """`kernel-expansion`: the entries of closed forms are the Hermite series, up to its tail."""
     X = ref.unit(np.array([[1.0, 0.0], [rho, math.sqrt(max(0.0, 1 - rho * rho))]]))
     matrix, radius = covariance_matrix(X, phi, layer)
     from jacspec.activations import activation
@@ -247,7 +247,7 @@ def test_kernel_expansion(rho: float, phi: str, layer: Any) -> None:
 @settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 9), d=st.integers(1, 5), phi=st.sampled_from(ref.NAMES))
 def test_hermite_lower_bounds_and_upper_bounds(seed: int, n: int, d: int, phi: str) -> None:
-    """theory.md `covariance-hermite-bound`, `covariance-upper-bound`, `relu-separation`."""
+    """`covariance-hermite-bound`, `covariance-upper-bound`, `relu-separation`."""
     X = ref.sphere(n, d, seed) if d > 1 else np.ones((1, 1))
     structure = row_structure(X)
     found = covariance_spectrum(X, phi, structure=structure)

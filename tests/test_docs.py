@@ -57,6 +57,17 @@ def test_there_is_a_page_per_claim_and_a_table(claim_pages: ModuleType) -> None:
             assert f"- **{claim_pages.plain(mutant.name)}**" in pages[f"{slug}.md"]
 
 
+@pytest.mark.parametrize("package", ["jacspec", "verification"])
+def test_documents_that_sources_cite_are_in_the_repository(package: str) -> None:
+    headings = re.findall(r"^## (\d)\.", (DOCS / "theory.md").read_text(encoding="utf-8"), re.M)
+    for path in (ROOT / package).rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        for cited in re.findall(r"[\w/-]+\.md\b", text):
+            assert (ROOT / cited).exists(), f"{path}: {cited}"
+        for sections in re.findall(r"docs/theory\.md\s+sections?\s+(\d(?:(?:, | to | and )\d)*)", text):
+            assert set(re.findall(r"\d", sections)) <= set(headings), f"{path}: {sections}"
+
+
 def test_every_claim_has_its_section(claim_pages: ModuleType) -> None:
     assert all(claim_pages.section(load(slug)) for slug in SLUGS)
 
@@ -108,7 +119,7 @@ def test_norms_in_tables_keep_both_bars(path: Path) -> None:
 def test_links_to_other_claims_lead_somewhere(claim_pages: ModuleType) -> None:
     pages = claim_pages.pages(DOCS)
     targets = {link for text in pages.values() for link in re.findall(r"\]\(([\w./-]+\.md)\)", text)}
-    assert targets - set(pages) <= {"../theory.md", "../asymptotics.md"}
+    assert targets - set(pages) <= {"../theory.md", "../rigor.md", "../asymptotics.md"}
 
 
 @pytest.mark.parametrize("slug", SLUGS)

@@ -335,6 +335,6 @@ def test_loose_bounds_say_by_how_much(capsys: pytest.CaptureFixture[str]) -> Non
     code, out, _ = run(capsys, "relu-separation", "--evaluations", "150", "--json")
     assert code == 0
     sharp = next(v for v in json.loads(out)["variants"] if v["name"] == "sharp")
-    # theory.md: two rows at a small angle have lambda = delta / (2 pi), so 34 is off by 34 / (2 pi) = 5.41.
+    # Two rows at a small angle have lambda = delta / (2 pi), so 34 is off by 34 / (2 pi) = 5.41.
     assert sharp["min_slack"] == pytest.approx(34 / (2 * math.pi), rel=1e-3)
     assert not sharp["tight"]

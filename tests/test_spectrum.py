@@ -328,7 +328,7 @@ def test_beyond_the_dense_limit() -> None:
     found = data_spectrum(X)
     assert "Lanczos" in found.khatri_rao_sigma_min.note
     assert 2 * found.khatri_rao_sigma_min.relative_radius < 1e-6
-    # The law of the edge, theory.md `random-khatri-rao-edge`.
+    # The law of the edge, docs/theory.md, `random-khatri-rao-edge`.
     p = 109 * 112 / 2
     assert abs(found.khatri_rao_sigma_min.value - math.sqrt(1 - 1 / 110) * (1 - math.sqrt(4500 / p))) < 0.02
 

@@ -1,6 +1,6 @@
-"""jacspec.widths: every row derived again from theory.md section 6, with mpmath and without jacspec.bounds.
+"""jacspec.widths: every row derived again from the theorems, with mpmath and without jacspec.bounds.
 
-The formulas are typed from theory.md in this file; only the constants of X and of the activation are taken from the
+The formulas are typed a second time in this file; only the constants of X and of the activation are taken from the
 library (their own tests hold those).
 """
 
@@ -282,7 +282,7 @@ def rho_of(q: Quantities, delta: Any) -> Any:
 
 
 def gd_sharp_holds(q: Quantities, k: Any, eps: Any, delta: Any) -> Any:
-    """sqrt(k) over what the strict condition asks for: theory.md's with etabar = 0, at every step size."""
+    """sqrt(k) over what the strict condition asks for: the one with its own c, with etabar = 0, at every step size."""
     return mp.sqrt(k) - 2 * q.B2 * q.Lambda * rho_of(q, delta) * mp.sqrt(q.n) / ((1 - eps) * q.lam)
 
 
@@ -337,7 +337,7 @@ def test_gd_smooth_sharp(case: str, phi: str, eta_bar: float) -> None:
 @pytest.mark.parametrize("eta_bar", [0.01, 0.5, 1.0])
 @pytest.mark.parametrize("case, phi", [("sphere", "softplus"), ("two", "gelu")])
 def test_gd_smooth_with_the_c_of_theory_is_weaker(case: str, phi: str, eta_bar: float) -> None:
-    """theory.md's sharp form, with c = 1 - eta beta^2/2 - eta L ||r_0||/2: a smaller rate at every width."""
+    """The sharp form with its own c = 1 - eta beta^2/2 - eta L ||r_0||/2: a smaller rate at every width."""
     options = Options(eta_bar=eta_bar)
     row = rows(case, phi, options)["theorem-gd-smooth", "sharp"]
     p = problem(case, phi, options)
@@ -406,7 +406,7 @@ def test_gd_relu_sharp(case: str, eta_bar: float) -> None:
         # The least of what a step takes over all ||J_t^T r_t|| = A sigma_0 ||r_t||.
         taken = min(A**2 * m / 2 - eps * A + (1 - eps**2) / 2 for A in mp.linspace(1 - eps, 2, 20001))
         assert close(row.rate, taken * lam / (2 * q.X**2), 1e-7)
-        # theory.md's own b, at its best eps = 9/44, asks for a hundred times as much.
+        # The b of the explicit proof, at its best eps = 9/44, asks for a hundred times as much.
         e = mpf(9) / 44
         old = 54 / mp.pi / (e**6 * (mpf(3) / 4 * (1 - e) - 2 * e) ** 2)
         assert old > 100 * 54 / mp.pi / (eps**6 * b**2)

@@ -153,7 +153,7 @@ class Claim:
     Parameters
     ----------
     id : str
-        Slug of theory.md.
+        Slug.
     title : str
     statement : str
         LaTeX.

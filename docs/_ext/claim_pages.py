@@ -23,7 +23,7 @@ from verification.report.formulas import LONG, parts, pieces
 
 __all__ = ["commands", "mixed", "page", "pages", "section", "table", "write"]
 
-#: Sections of the theory (docs/theory.md has the same numbers), and what stands beside it.
+#: Sections of docs/theory.md, and what stands beside it.
 SECTIONS = {
     "1": "Linear algebra",
     "2": "The Jacobian",
@@ -58,7 +58,7 @@ FORMS = {
     "sharp": "stronger, from the same hypotheses",
 }
 
-_THEORY = re.compile(r"\(theory\.md sections? (?:\d and )?(\d)\)")
+_THEORY = re.compile(r"\(docs/theory\.md sections? (?:\d and )?(\d)\)")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|$~^\"'&:@=])")
 
 
@@ -76,12 +76,12 @@ def linked(text: str, slugs: Iterable[str], own: str = "") -> str:
     if "$" in text:
         return "".join(f"${piece}$" if formula else linked(piece, slugs, own) for formula, piece in pieces(text))
     names = "|".join(re.escape(slug) for slug in sorted(slugs, key=len, reverse=True))
-    pattern = re.compile(rf"`+(?P<code>[^`]+)`+|(?<![\w-])(?P<slug>{names})(?![\w-])|(?P<theory>theory\.md)")
+    pattern = re.compile(rf"`+(?P<code>[^`]+)`+|(?<![\w-])(?P<slug>{names})(?![\w-])|docs/(?P<page>\w+)\.md")
     out, end = [], 0
     for found in pattern.finditer(text):
         out.append(plain(text[end : found.start()]))
-        word = found["slug"] or found["code"] or found["theory"]
-        page = "../theory.md" if found["theory"] else f"{word}.md" if word in slugs and word != own else None
+        word = found["slug"] or found["code"] or found[0]
+        page = f"../{found['page']}.md" if found["page"] else f"{word}.md" if word in slugs and word != own else None
         out.append(f"`{word}`" if page is None else f"[{word}]({page})")
         end = found.end()
     return "".join((*out, plain(text[end:])))

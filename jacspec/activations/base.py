@@ -86,7 +86,7 @@ class Activation:
 
     References
     ----------
-    theory.md section 0 (notation); Oymak & Soltanolkotabi, arXiv 1902.04674.
+    docs/theory.md section 0 (notation); Oymak & Soltanolkotabi, arXiv 1902.04674.
 
     Examples
     --------

@@ -5,7 +5,8 @@ numbers in, the same out. They use only ``+ - * / **`` and so need no cases. For
 exponential take floats and say so.
 
 Numbers in names: `paper` is the statement of Oymak & Soltanolkotabi with the constant that the proof gives where the
-paper writes "a fixed numerical constant"; `explicit` and `sharp` are theory.md's.
+paper writes "a fixed numerical constant"; `explicit` has every constant worked out, and
+`sharp` is stronger from the same hypotheses (docs/theory.md).
 """
 
 from .covariance import (

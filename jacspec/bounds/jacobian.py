@@ -28,7 +28,7 @@ def khatri_rao_upper(max_row_norm_B: Number, norm_A: Number) -> Number:
 
 
 def kappa(n: Number, d: Number, X_norm: Number, khatri_rao_sigma_min: Number) -> Number:
-    """Condition number of the data, ``kappa(X) = sqrt(d/n) ||X|| / sigma_min(X*X)^2`` (theory.md section 0)."""
+    """Condition number of the data, ``kappa(X) = sqrt(d/n) ||X|| / sigma_min(X*X)^2`` (docs/theory.md section 0)."""
     return X_norm * (d / n) ** 0.5 / khatri_rao_sigma_min**2
 
 

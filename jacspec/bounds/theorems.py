@@ -122,7 +122,7 @@ def gd_smooth_alpha(y_norm: Number, n: int, lam: Number) -> Number:
 
 # -- theorem-gd-relu ------------------------------------------------------------------------------------------------
 
-#: Proof constant of the explicit ReLU theorem (4.506e8 exactly; rounded up as in theory.md).
+#: Proof constant of the explicit ReLU theorem (4.506e8 exactly, rounded up).
 RELU_EXPLICIT = 4.6e8
 
 
@@ -146,7 +146,7 @@ def gd_relu_sharp_width(misfit: Number, eps: float, b: float, n: int, X_norm: Nu
 
     ``54/pi = 17.19`` is the cube of `RELU_FLIPS`; ``b > 0`` is any number for which jumps of at most eps sigma_0 within
     ``||r_0||/(b sigma_0)`` keep the path within it: `gd_perturbation_slope_sharp`, or the
-    ``(1 - eta beta^2/2)(1-eps) - 2 eps`` of theory.md.
+    ``(1 - eta beta^2/2)(1-eps) - 2 eps`` of `gd_perturbation`'s proof.
     """
     return 54 / math.pi * n * X_norm**6 * misfit**2 / (eps**6 * b**2 * lam**4)
 

@@ -20,7 +20,7 @@ __all__ = ["Certificate", "Method", "Verdict"]
 
 Floats = NDArray[np.float64]
 Verdict = Literal["CERTIFIED", "NOT CERTIFIED"]
-#: Slugs of theory.md section 7.
+#: Slugs of the claims that certify.
 Method = Literal["interpolation-certificate", "newton-certificate", "interpolation-certificate-relu"]
 
 #: Estimates of a certificate, and whether its inequalities use the upper end (else the lower one).
@@ -72,7 +72,7 @@ class Certificate:
 
     References
     ----------
-    theory.md section 7.
+    docs/theory.md section 7.
     """
 
     verdict: Verdict

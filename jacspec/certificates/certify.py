@@ -76,7 +76,7 @@ def certify(
 
     References
     ----------
-    theory.md section 7.
+    docs/theory.md section 7.
 
     Examples
     --------

@@ -47,7 +47,7 @@ class Smoothness:
 
     @cached_property
     def two_to_four_squared(self) -> Estimate:
-        """An upper bound of ``||X||_{2->4}^2``, the least of the three of theory.md (`jacobian-lipschitz-optimal`)."""
+        """An upper bound of ``||X||_{2->4}^2``, the least of the three of `jacobian-lipschitz-optimal`."""
         d = self.X.shape[1]
         G = gram(self.X)
         square = hadamard(G, G)

@@ -1,4 +1,4 @@
-r"""`interpolation-certificate-relu`: phi linear on either side of 0 (theory.md section 7).
+r"""`interpolation-certificate-relu`: phi linear on either side of 0 (docs/theory.md section 7).
 
 While no unit of S changes its sign at a row, f is affine in the weights of S. For every delta,
 ``Delta = delta + J_S^+ (t - J_S delta)``, t = -r, solves ``J_S Delta = -r`` exactly, and its second part has a norm of

@@ -1,4 +1,4 @@
-r"""`interpolation-certificate` and `newton-certificate`: phi' Lipschitz (theory.md section 7).
+r"""`interpolation-certificate` and `newton-certificate`: phi' Lipschitz (docs/theory.md section 7).
 
 `gd-kantorovich` at W, with any lower bound of sigma_min(J(W)) in place of it, and upper bounds of ||r||, L and beta:
 its proof uses them only in these directions. For eta beta^2 <= 1 its sharp form holds, with c = 1 (docs/errata.md; the

@@ -128,7 +128,7 @@ class Dataset:
         return row_structure(self.raw)
 
     def to_json(self) -> dict[str, Any]:
-        """The ``data`` object of the JSON contract (interface.md)."""
+        """The ``data`` object of the JSON contract ``jacspec.constants/1``."""
         return {
             "source": self.source,
             "n": self.n,

@@ -97,7 +97,7 @@ def phi_and_derivative(
 
     References
     ----------
-    theory.md section 0 (notation): where phi' jumps, its value is the limit from the left.
+    docs/theory.md section 0 (notation): where phi' jumps, its value is the limit from the left.
 
     Examples
     --------

@@ -279,7 +279,7 @@ def gram(A: BallMatrix | ArrayLike, rad: ArrayLike | None = None) -> SymmetricBa
 
     References
     ----------
-    numerics A.1; Higham, *Accuracy and Stability*, section 3.1; Jeannerod & Rump 2013.
+    Higham, *Accuracy and Stability*, section 3.1; Jeannerod & Rump 2013.
 
     Examples
     --------
@@ -345,7 +345,7 @@ def hadamard(P: SymmetricBall, Q: SymmetricBall) -> SymmetricBall:
 
     References
     ----------
-    numerics A.2; theory.md ``khatri-rao-gram``.
+    docs/theory.md, ``khatri-rao-gram``.
     """
     if P.rows != Q.rows:
         raise InputError("Q", Q.mid, f"{P.rows} rows, as P has")

@@ -75,7 +75,7 @@ def covariance_ball(X: NDArray[Any], activation: str | Activation, layer: str = 
 
     References
     ----------
-    theory.md ``kernel-expansion``, ``relu-covariance``.
+    docs/theory.md, ``kernel-expansion``, ``relu-covariance``.
 
     Examples
     --------

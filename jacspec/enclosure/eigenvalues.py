@@ -181,7 +181,7 @@ def _gershgorin(A: Floats) -> float:
 def smallest_eigenvalue(S: SymmetricBall | ArrayLike, *, gap: float = 1e-9) -> Estimate:
     r"""The smallest eigenvalue of a symmetric matrix, proved.
 
-    From above by a Rayleigh quotient, from below by the ladder of numerics A.4 to A.6: shifted Cholesky; where the
+    From above by a Rayleigh quotient, from below by the ladder of docs/rigor.md: shifted Cholesky; where the
     interval is wider than `gap`, an inverse factor with a residual in twice the working precision, on data recomputed
     to that precision; ball arithmetic at small n where the data are exact.
 
@@ -204,7 +204,7 @@ def smallest_eigenvalue(S: SymmetricBall | ArrayLike, *, gap: float = 1e-9) -> E
 
     References
     ----------
-    Rump, *Verification of positive definiteness*, BIT 46 (2006); numerics A.4 to A.6.
+    Rump, *Verification of positive definiteness*, BIT 46 (2006); docs/rigor.md.
 
     Examples
     --------

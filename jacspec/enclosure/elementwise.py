@@ -67,7 +67,7 @@ def phi_enclosure(activation: str | Activation, z: ArrayLike, z_radius: ArrayLik
 
     References
     ----------
-    theory.md section 7 ("Rigor"): rounding to nearest is assumed, and no mathematical library.
+    docs/rigor.md: rounding to nearest is assumed, and no mathematical library.
 
     Examples
     --------

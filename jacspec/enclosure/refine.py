@@ -1,4 +1,4 @@
-r"""Tiny eigenvalues: an inverse factor, judged by a residual in twice the working precision (numerics A.6).
+r"""Tiny eigenvalues: an inverse factor, judged by a residual in twice the working precision.
 
 With any square M, ``M^T K M = I + D`` with ``||D|| <= eps < 1`` makes K definite, and ``K^-1 = M (I + D)^-1 M^T``, so
 ``lambda_min(K)^(-1/2) = ||M (I + D)^(-1/2)||``, where ``(I + D)^(-1/2)`` is ``I - D/2`` up to

@@ -157,7 +157,7 @@ def jacobian_singular_values(
 
     References
     ----------
-    theory.md ``jacobian-formula``, ``khatri-rao-spectrum``.
+    docs/theory.md, ``jacobian-formula``, ``khatri-rao-spectrum``.
 
     Examples
     --------
@@ -204,7 +204,7 @@ def khatri_rao_singular_values(X: ArrayLike, *, gap: float = 1e-9) -> tuple[Esti
 
     References
     ----------
-    theory.md section 0; numerics A.7. The loss of half the digits in ``(X X^T)^{o2}`` is met by forming it as a sum
+    docs/numerics.md. The loss of half the digits in ``(X X^T)^{o2}`` is met by forming it as a sum
     of two floats, which is as accurate as the compressed n x d(d+1)/2 matrix and needs n^2 numbers only.
 
     Examples

@@ -90,7 +90,7 @@ def minimum_norm_solution(
 
     References
     ----------
-    theory.md ``newton-certificate``, ``interpolation-certificate-relu``.
+    docs/theory.md, ``newton-certificate``, ``interpolation-certificate-relu``.
 
     Examples
     --------

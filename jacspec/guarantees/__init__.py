@@ -36,7 +36,7 @@ def check_label_size(argument: str, y: Floats) -> None:
 
 
 def guarantees(run: Trajectory, constants: Constants) -> tuple[Guarantee, ...]:
-    """What theory.md promises of a run, statement by statement.
+    """What the theory promises of a run, statement by statement.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def guarantees(run: Trajectory, constants: Constants) -> tuple[Guarantee, ...]:
 
     References
     ----------
-    theory.md sections 5 and 6.
+    docs/theory.md sections 5 and 6.
     """
     name = run.start.activation.name
     if name not in constants.activations:

@@ -40,7 +40,7 @@ class Guarantee:
     Parameters
     ----------
     claim, variant : str
-        Slug of theory.md, and "paper", "explicit" or "sharp".
+        Slug, and "paper", "explicit" or "sharp".
     verdict : "OK" or "VACUOUS"
         Whether its hypothesis is met.
     reason : str
@@ -188,7 +188,7 @@ def draw(row: Any) -> dict[str, Any]:
 
 
 def step_constant(facts: Facts, beta: float, L: float) -> float:
-    """The c of `gd-kantorovich`: 1 for eta <= 1/beta^2, theory.md's own for longer steps."""
+    """The c of `gd-kantorovich`: 1 for eta <= 1/beta^2, its own for longer steps."""
     if facts.eta <= float(bounds.gd_largest_step_sharp(beta)) * (1 + 1e-9):
         return 1.0
     return float(bounds.gd_step_constant(facts.eta, beta, L, facts.r0))

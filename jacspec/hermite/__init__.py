@@ -73,7 +73,7 @@ def hermite_enclosures(activation: Activation, count: int, *, digits: int = 30, 
 
     References
     ----------
-    theory.md ``hermite-parseval``; Trefethen & Weideman, SIAM Review 56 (2014) for the trapezoid rule.
+    docs/theory.md, ``hermite-parseval``; Trefethen & Weideman, SIAM Review 56 (2014) for the trapezoid rule.
 
     Examples
     --------
@@ -236,7 +236,7 @@ def hermite_coefficients(activation: Activation, count: int = 10) -> tuple[Estim
 
     References
     ----------
-    theory.md ``hermite-parseval``.
+    docs/theory.md, ``hermite-parseval``.
 
     Examples
     --------

@@ -11,7 +11,7 @@ growth; they do not compare with the widths of `jacspec.constants`, whose consta
 
 Which quantities, and which convention:
 
-* lambda is ``lambda_min(Sigma(X))`` of theory.md, section 3, for ReLU: it equals the ``lambda_0 = lambda_min(H^inf)``
+* lambda is ``lambda_min(Sigma(X))`` (docs/theory.md section 3) for ReLU: it equals the ``lambda_0 = lambda_min(H^inf)``
   of Du et al. and of those who follow them, ``H^inf_ij = <x_i, x_j> P(<w, x_i> >= 0, <w, x_j> >= 0)``.
 * Row separation is ours, ``min over i != j of min(||x_i - x_j||, ||x_i + x_j||)``. Allen-Zhu et al. and Zou & Gu ask
   only for ``||x_i - x_j||``, so ours is never larger and their order never comes out too small. (Allen-Zhu et al. first

@@ -255,7 +255,7 @@ def train_many(
 
     References
     ----------
-    theory.md section 5; the phase transition of section 6 is made of such trainings.
+    docs/theory.md section 5; the phase transition of section 6 is made of such trainings.
 
     Examples
     --------

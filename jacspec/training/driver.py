@@ -136,7 +136,7 @@ def train(
 
     References
     ----------
-    theory.md sections 5 and 6; Oymak & Soltanolkotabi, arXiv 1902.04674.
+    docs/theory.md sections 5 and 6; Oymak & Soltanolkotabi, arXiv 1902.04674.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Training of v alone, W fixed: least squares in random features (theory.md `theorem-output-layer`)."""
+"""Training of v alone, W fixed: least squares in random features (docs/theory.md, `theorem-output-layer`)."""
 
 from __future__ import annotations
 

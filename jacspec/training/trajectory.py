@@ -89,7 +89,7 @@ class Trajectory:
 
     References
     ----------
-    theory.md sections 5 and 6.
+    docs/theory.md sections 5 and 6.
     """
 
     start: ShallowNet

@@ -71,7 +71,7 @@ class WidthRow:
     Parameters
     ----------
     claim, variant : str
-        Slug of theory.md; "paper", "explicit" or "sharp".
+        Slug; "paper", "explicit" or "sharp".
     k : int or None
         Smallest even width, None when VACUOUS.
     verdict : "OK" or "VACUOUS"

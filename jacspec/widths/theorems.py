@@ -89,7 +89,7 @@ class SmoothPromise:
     lam : float
         ``(1 - eps) lambda(X)``: ``sigma_min(J(W_0))^2 >= s^2 lam`` with ``s = ||y||/sqrt(n)``.
     h, c : float
-        Of `gd-kantorovich`; h < 1, and c = 1 unless asked for with theory.md's own.
+        Of `gd-kantorovich`; h < 1, and c = 1 unless asked for with its own.
     rate : float
         ``||r_t|| <= (1 - rate)^t ||r_0||``; 0 in the limit of small steps.
     """
@@ -108,7 +108,7 @@ class _SharpSmooth:
     """The condition of the sharp theorem at any width, at the failure probability and step size of the options.
 
     With c = 1, which the sharp form of `gd-kantorovich` allows for eta <= 1/beta^2 (eta_bar <= 2): always the weaker
-    condition and the better promise. With ``own_c`` the c of theory.md, which depends on the step size.
+    condition and the better promise. With ``own_c`` its own c, which depends on the step size.
     """
 
     def __init__(self, p: Problem, o: Options, own_c: bool = False) -> None:
@@ -181,7 +181,7 @@ def gd_smooth_sharp_at(p: Problem, k: int, o: Options, own_c: bool = False) -> S
     o : Options
         `failure` and `eta_bar`, here up to 2: the theorem holds for eta <= 1/beta^2.
     own_c : bool, default False
-        theory.md's form, with the c of `gd-kantorovich` in place of 1: weaker at every step size up to 1/beta^2.
+        The form with the c of `gd-kantorovich` in place of 1: weaker at every step size up to 1/beta^2.
 
     Returns
     -------

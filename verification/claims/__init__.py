@@ -1,4 +1,4 @@
-"""The claims, in the order of theory.md, then those about the primitives of `jacspec.enclosure`.
+"""The claims, in the order of docs/theory.md, then those about the primitives of `jacspec.enclosure`.
 
 One statement, one file; a duplicate id is an error. Claims of installed packages follow (entry point group
 ``jacspec.claims``); a file of one's own is loaded by its path.

@@ -1,4 +1,4 @@
-r"""corollary-random-data: how kappa(X) and the widths grow on random data (theory.md section 6)."""
+r"""corollary-random-data: how kappa(X) and the widths grow on random data (docs/theory.md section 6)."""
 
 from __future__ import annotations
 

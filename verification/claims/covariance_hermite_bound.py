@@ -1,4 +1,4 @@
-r"""covariance-hermite-bound: lambda(X) from below by singular values of the data (theory.md section 3)."""
+r"""covariance-hermite-bound: lambda(X) from below by singular values of the data (docs/theory.md section 3)."""
 
 from __future__ import annotations
 

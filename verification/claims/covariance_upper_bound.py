@@ -1,4 +1,4 @@
-r"""covariance-upper-bound: how large the covariance can be (theory.md section 3)."""
+r"""covariance-upper-bound: how large the covariance can be (docs/theory.md section 3)."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ CLAIM = Claim(
         r"|\phi(x) - p| \le \operatorname{rad},\ |\phi'(x) - q| \le \operatorname{rad}' "
         r"\text{ for every } x \in [z - r, z + r]"
     ),
-    source="theory.md section 7; Cauchy's bound of a Taylor remainder; jacspec.enclosure.phi_enclosure",
+    source="Cauchy's bound of a Taylor remainder; docs/rigor.md; jacspec.enclosure.phi_enclosure",
     kind=Kind.UPPER,
     domain=Domain(
         "an activation and arguments of all sizes, exact or with radii",

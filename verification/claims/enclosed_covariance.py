@@ -165,7 +165,7 @@ CLAIM = Claim(
         r"|\Sigma_{ij} - S_{ij}| \le \operatorname{rad}_{ij}, \quad \Sigma_{ij} = \rho_{ij} "
         r"\mathbb{E}[\phi'(a) \phi'(b)], \quad \rho_{ij} = \langle x_i, x_j \rangle/(\|x_i\| \|x_j\|)"
     ),
-    source="theory.md kernel-expansion, relu-covariance; numerics C; jacspec.enclosure.covariance_ball",
+    source="kernel-expansion, relu-covariance; docs/rigor.md; jacspec.enclosure.covariance_ball",
     kind=Kind.UPPER,
     domain=first_rows(
         Domain("nearly unit rows and an activation", _ROWS.specs, _build, _ROWS.from_data, _ROWS.data_specs), 6

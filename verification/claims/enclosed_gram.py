@@ -102,7 +102,7 @@ CLAIM = Claim(
         r"|A A^\top - \operatorname{fl}(A A^\top)|_{ij} \le "
         r"\gamma_m \|a_i\| \|a_j\| + \|a_i\| q_j + q_i \|a_j\| + q_i q_j, \quad q_i = \|\operatorname{rad}_i\|"
     ),
-    source="Jeannerod & Rump 2013; Higham, Accuracy and Stability, section 3.1; numerics A.1; jacspec.enclosure.gram",
+    source="Jeannerod & Rump 2013; Higham, Accuracy and Stability, section 3.1; docs/rigor.md; jacspec.enclosure.gram",
     kind=Kind.UPPER,
     domain=domain_of("matrices", {"n": 5, "m": 6}, {"A": ("n", "m")}, ("A",), "A"),
     variants=(

@@ -161,7 +161,7 @@ CLAIM = Claim(
     id="enclosed-hadamard-product",
     title="Hadamard products of symmetric balls, enclosed",
     statement=r"|P \circ Q - K| \le |P| \circ E_Q + E_P \circ |Q| + E_P \circ E_Q + u |K|",
-    source="numerics A.2; Collatz 1942, Wielandt 1950; jacspec.enclosure.hadamard",
+    source="Collatz 1942, Wielandt 1950; docs/rigor.md; jacspec.enclosure.hadamard",
     kind=Kind.UPPER,
     domain=Domain("two symmetric balls, Gram matrices or not", _specs, _build, _from_data,
                   ({}, {"relative": 1e-10, "corner": 1})),

@@ -149,7 +149,7 @@ CLAIM = Claim(
         r"|\sigma_{\min}(J) - \sigma| \le \operatorname{rad},\ |\|J\| - \sigma'| \le \operatorname{rad}' "
         r"\text{ for every } J = D * X,\ D \text{ in the ball}"
     ),
-    source="numerics A.1 to A.7; theory.md jacobian-formula; jacspec.enclosure.jacobian_singular_values",
+    source="jacobian-formula; docs/rigor.md; jacspec.enclosure.jacobian_singular_values",
     kind=Kind.UPPER,
     domain=jacobian_domain(5),
     variants=(

@@ -105,7 +105,7 @@ CLAIM = Claim(
         r"|\sigma_{\min}(X * X) - \sigma| \le \operatorname{rad},\ |\|X * X\| - \sigma'| \le \operatorname{rad}', "
         r"\text{ exactly } 0 \text{ where } \operatorname{rank}(X * X) < n"
     ),
-    source="numerics A.2, A.6 and A.7; theory.md section 0; jacspec.enclosure.khatri_rao_singular_values",
+    source="khatri-rao-gram; docs/rigor.md; jacspec.enclosure.khatri_rao_singular_values",
     kind=Kind.UPPER,
     domain=domain_of("rows", {"n": 5, "d": 6}, {"X": ("n", "d")}, (), "X"),
     variants=(

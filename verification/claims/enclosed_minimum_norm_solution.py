@@ -223,7 +223,7 @@ CLAIM = Claim(
         r"\|J^+ r - P\|_F \le \|r - J P\|/\sigma_{\min}(J) + \|P - J^\top c\|_F \le \operatorname{error} "
         r"\text{ for every } J = D * X \text{ and } r \text{ in their balls}"
     ),
-    source="theory.md newton-certificate, interpolation-certificate-relu; jacspec.enclosure.minimum_norm_solution",
+    source="newton-certificate, interpolation-certificate-relu; docs/rigor.md; jacspec.enclosure.minimum_norm_solution",
     kind=Kind.UPPER,
     domain=_specs_with_residual(),
     variants=(

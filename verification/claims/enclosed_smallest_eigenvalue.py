@@ -177,7 +177,7 @@ CLAIM = Claim(
     title="The smallest eigenvalue of a symmetric matrix, enclosed",
     statement=r"|\lambda_{\min}(A) - \lambda| \le \operatorname{rad} \text{ for every } A \text{ in the ball}",
     source=(
-        "Rump, Verification of positive definiteness, BIT 46 (2006); numerics A.4 to A.6; "
+        "Rump, Verification of positive definiteness, BIT 46 (2006); docs/rigor.md; "
         "jacspec.enclosure.smallest_eigenvalue"
     ),
     kind=Kind.UPPER,

@@ -1,4 +1,4 @@
-r"""gd-convergence: gradient descent from near enough converges at a linear rate (theory.md section 5)."""
+r"""gd-convergence: gradient descent from near enough converges at a linear rate (docs/theory.md section 5)."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ CLAIM = Claim(
         r"\|r_t\| \le (1 - \tfrac12\eta\alpha^2)^t \|r_0\|,\ \tfrac{\alpha}{2} s_t + \|r_t\| \le \|r_0\|,\ "
         r"\sigma_{\min}(J_t) \ge \alpha"
     ),
-    source="Oymak & Soltanolkotabi, arXiv 1902.04674; explicit form: theory.md section 5",
+    source="Oymak & Soltanolkotabi, arXiv 1902.04674; explicit form: jacspec",
     kind=Kind.UPPER,
     domain=descents(
         ("network", "quadratic"),

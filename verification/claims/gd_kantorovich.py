@@ -1,4 +1,4 @@
-r"""gd-kantorovich: gradient descent under the condition of Newton-Kantorovich (theory.md section 5)."""
+r"""gd-kantorovich: gradient descent under the condition of Newton-Kantorovich (docs/theory.md section 5)."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ CLAIM = Claim(
         r"\sigma_{\min}(J_t) \ge \sqrt D,\ \|r_{t+1}\| \le (1 - \eta c D) \|r_t\|; "
         r"\text{ for } \eta\beta^2 \le 1 \text{ all of it with } c = 1"
     ),
-    source="theory.md section 5; the sharp form (c = 1): jacspec",
+    source="jacspec, after Newton and Kantorovich; docs/theory.md section 5",
     kind=Kind.UPPER,
     domain=descents(
         ("network", "quadratic", "quadratic"),

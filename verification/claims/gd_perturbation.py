@@ -1,4 +1,4 @@
-r"""gd-perturbation: gradient descent where J moves little, without a Lipschitz condition (theory.md section 5)."""
+r"""gd-perturbation: gradient descent where J moves little, without a Lipschitz condition (docs/theory.md section 5)."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ CLAIM = Claim(
         r"s_t \le \|r_0\|/(b\sigma_0),\ b = \sqrt{(1 - \epsilon^2)(1 - \eta\beta^2)} - \epsilon,\ "
         r"\epsilon = \tfrac18 \text{ or any that bounds } \|J - J_0\|/\sigma_0 \text{ within that path}"
     ),
-    source="Oymak & Soltanolkotabi, arXiv 1902.04674; explicit form: theory.md section 5; sharp form: jacspec",
+    source="Oymak & Soltanolkotabi, arXiv 1902.04674; explicit and sharp forms: jacspec",
     kind=Kind.UPPER,
     domain=descents(
         ("network", "piecewise", "piecewise", "quadratic"),

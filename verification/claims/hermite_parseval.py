@@ -1,4 +1,4 @@
-r"""hermite-parseval: the Hermite coefficients of phi' against what does not know them (theory.md section 3)."""
+r"""hermite-parseval: the Hermite coefficients of phi' against what does not know them (docs/theory.md section 3)."""
 
 from __future__ import annotations
 

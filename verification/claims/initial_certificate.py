@@ -1,4 +1,4 @@
-r"""initial-certificate: the certificate at W_0, for this draw and with no probability (theory.md section 7)."""
+r"""initial-certificate: the certificate at W_0, for this draw and with no probability (docs/theory.md section 7)."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ CLAIM = Claim(
         r"\text{CERTIFIED at } W_0 \Rightarrow \text{gradient descent from this } W_0 \text{ converges to zero loss at "
         r"the stated rate, within } s^*; \text{ there is no probability in it}"
     ),
-    source="theory.md section 7; jacspec",
+    source="jacspec; docs/theory.md section 7",
     kind=Kind.UPPER,
     domain=first_rows(
         replace(_DOMAIN, name="wide networks at their start", specs=specs,

@@ -1,4 +1,4 @@
-r"""initial-jacobian-mean: the mean of J(W_0) J(W_0)^T over Gaussian weights (theory.md section 4)."""
+r"""initial-jacobian-mean: the mean of J(W_0) J(W_0)^T over Gaussian weights (docs/theory.md section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""initial-jacobian-spectrum: the singular values of J(W_0) at a Gaussian initialization (theory.md section 4)."""
+r"""initial-jacobian-spectrum: the singular values of J(W_0) at a Gaussian initialization (docs/theory.md section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""initial-misfit: the output f(W_0) and the residual r_0 at a Gaussian initialization (theory.md section 4)."""
+r"""initial-misfit: the output f(W_0) and the residual r_0 at a Gaussian initialization (docs/theory.md section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""interpolation-certificate: from floating-point weights to a proof that zero loss is near (theory.md section 7)."""
+r"""interpolation-certificate: from float64 weights to a proof that zero loss is near (docs/theory.md section 7)."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ CLAIM = Claim(
         r"\text{CERTIFIED at } (X, y, v, W) \Rightarrow \text{gradient descent from } W \text{ with the stated } \eta "
         r"\text{ stays within } s^*, \ \|r_{t+1}\| \le (1 - \text{rate}) \|r_t\|, \text{ and tends to } f(W^*) = y"
     ),
-    source="theory.md section 7; jacspec",
+    source="jacspec; docs/theory.md section 7",
     kind=Kind.UPPER,
     domain=descents(
         ("network",),

@@ -1,4 +1,4 @@
-r"""interpolation-certificate-relu: an interpolator in the same linear region of some units (theory.md section 7)."""
+r"""interpolation-certificate-relu: an interpolator in the linear region of some units (docs/theory.md section 7)."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ CLAIM = Claim(
         r"J_S \Delta = -r,\ |\langle \Delta_l, x_i \rangle| < |\langle w_l, x_i \rangle| \ \forall i, l \in S "
         r"\Rightarrow f(W + \Delta) = y, \text{ within the stated distance}"
     ),
-    source="theory.md section 7; jacspec",
+    source="jacspec; docs/theory.md section 7",
     kind=Kind.UPPER,
     domain=descents(
         ("network",),

@@ -1,4 +1,4 @@
-r"""jacobian-formula: the Jacobian of the network, its Gram matrix and the gradient (theory.md sections 0 and 2)."""
+r"""jacobian-formula: the network's Jacobian, its Gram matrix and the gradient (docs/theory.md sections 0 and 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""jacobian-lipschitz: how fast the Jacobian moves with the hidden weights (theory.md section 2)."""
+r"""jacobian-lipschitz: how fast the Jacobian moves with the hidden weights (docs/theory.md section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""jacobian-lipschitz-optimal: the best Lipschitz constant of the Jacobian, ||X||_{2->4}^2 (theory.md section 2)."""
+r"""jacobian-lipschitz-optimal: the Jacobian's best Lipschitz constant, ||X||_{2->4}^2 (docs/theory.md section 2)."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ CLAIM = Claim(
         r"\|J(W') - J(W)\| \le B_2 \|v\|_\infty \Lambda \|W' - W\|_F, \quad "
         r"\Lambda = \|X\|_{2 \to 4}^2 = \max_{\|w\| = 1} \Big(\sum_i \langle x_i, w \rangle^4\Big)^{1/2}"
     ),
-    source="theory.md section 2; sharpens Oymak & Soltanolkotabi, arXiv 1902.04674",
+    source="jacspec; docs/theory.md section 2; sharpens Oymak & Soltanolkotabi, arXiv 1902.04674",
     kind=Kind.UPPER,
     # Lambda is known for d = 2, which is drawn more often. For n <= 2, parallel or orthonormal rows its bounds are
     # equalities, left to `extremal`. In half of the draws W' - W is the worst one for some W.

@@ -1,4 +1,4 @@
-r"""jacobian-norm: the Jacobian is bounded, for all hidden weights (theory.md section 2)."""
+r"""jacobian-norm: the Jacobian is bounded, for all hidden weights (docs/theory.md section 2)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ CLAIM = Claim(
     id="jacobian-norm",
     title="The Jacobian is bounded",
     statement=r"\|J(W)\| \le B_1 \|v\|_2 \|X\| \le B_1 \|v\|_\infty \sqrt k \|X\|, \quad \|J_i(W)\| \le B_1 \|v\|_2",
-    source="Oymak & Soltanolkotabi, arXiv 1902.04674; sharp form: theory.md section 2",
+    source="Oymak & Soltanolkotabi, arXiv 1902.04674; sharp form: jacspec",
     kind=Kind.UPPER,
     # B1 is finite for all but the quadratic. A linear phi has equality for every W, and W = 0 for many another phi: no
     # precision decides these, and they are left to `extremal`.

@@ -1,4 +1,4 @@
-r"""kernel-expansion: the covariance kernel as a power series in the inner product (theory.md section 3).
+r"""kernel-expansion: the covariance kernel as a power series in the inner product (docs/theory.md section 3).
 
 Pairs of different rows are compared; a row with itself (rho = 1) is hermite-parseval.
 """

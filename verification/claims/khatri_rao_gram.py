@@ -1,4 +1,4 @@
-r"""khatri-rao-gram: the Gram matrix of row-wise Khatri-Rao products (theory.md section 1)."""
+r"""khatri-rao-gram: the Gram matrix of row-wise Khatri-Rao products (docs/theory.md section 1)."""
 
 from __future__ import annotations
 

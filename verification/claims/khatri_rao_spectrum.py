@@ -1,4 +1,4 @@
-r"""khatri-rao-spectrum: singular values of Khatri-Rao products and powers (theory.md section 1)."""
+r"""khatri-rao-spectrum: singular values of Khatri-Rao products and powers (docs/theory.md section 1)."""
 
 from __future__ import annotations
 

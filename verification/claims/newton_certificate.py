@@ -1,4 +1,4 @@
-r"""newton-certificate: the theorem of Newton-Kantorovich at given weights (theory.md section 7)."""
+r"""newton-certificate: the theorem of Newton-Kantorovich at given weights (docs/theory.md section 7)."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ CLAIM = Claim(
         r"\text{some } W^* \in W + \operatorname{range} J^\top "
         r"\text{ has } f(W^*) = y,\ \|W^* - W\|_F \le \frac{2 \|J^+ r\|}{1 + \sqrt{1 - h}} \le 2 \|J^+ r\|"
     ),
-    source="Kantorovich; theory.md section 7; jacspec",
+    source="Kantorovich 1948; jacspec; docs/theory.md section 7",
     kind=Kind.UPPER,
     domain=descents(
         ("network",),

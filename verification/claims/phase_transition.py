@@ -1,4 +1,4 @@
-r"""phase-transition: at fixed d, training starts to fit at k d of order n (theory.md section 6)."""
+r"""phase-transition: at fixed d, training starts to fit at k d of order n (docs/theory.md section 6)."""
 
 from __future__ import annotations
 

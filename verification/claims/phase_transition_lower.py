@@ -1,4 +1,4 @@
-r"""phase-transition-lower: with fewer weights than labels, almost no labels can be fitted (theory.md section 6).
+r"""phase-transition-lower: with fewer weights than labels, almost no labels can be fitted (docs/theory.md section 6).
 
 That an image has measure zero cannot be measured. What can is how it fails to be large: y within eps of it is
 unlikely, by counting balls; for linear and quadratic phi it lies in a subspace, whose distance is known.
@@ -377,7 +377,7 @@ CLAIM = Claim(
         r"\text{ uniform in a ball of radius } \rho,\ "
         r"P\left(\min_{\|W\|_F \le R} \|f(W) - y\| < \epsilon\right) \le (1 + 2R\beta/\epsilon)^{kd} (2\epsilon/\rho)^n"
     ),
-    source="theory.md section 6; the quantitative form by counting balls",
+    source="jacspec; docs/theory.md section 6; the quantitative form by counting balls",
     kind=Kind.PROBABILITY,
     domain=first_rows(
         initializations(

@@ -1,4 +1,4 @@
-r"""random-khatri-rao-edge: the edges of the spectra of X*X and X for rows on the sphere (theory.md section 6)."""
+r"""random-khatri-rao-edge: the edges of the spectra of X*X and X for rows on the sphere (docs/theory.md section 6)."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ CLAIM = Claim(
         r"\sigma_{\min}(X*X)^2 \to (1 - 1/d)(1 - \sqrt{n/p})^2,\ p = (d-1)(d+2)/2; \quad "
         r"\|X*X\|^2 \approx n/d + 1; \quad \|X\| \to 1 + \sqrt{n/d}"
     ),
-    source="theory.md section 6; Marchenko & Pastur 1967 for the rows x x^T - I/d",
+    source="jacspec; docs/theory.md section 6; Marchenko & Pastur 1967 for the rows x x^T - I/d",
     kind=Kind.ASYMPTOTIC,
     domain=RANDOM_ROWS,
     variants=tuple(Variant(law.name, statement) for law, statement in zip(LAWS, _STATEMENTS, strict=True)),

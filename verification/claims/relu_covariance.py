@@ -1,4 +1,4 @@
-r"""relu-covariance: the covariance of ReLU in closed form (theory.md section 3)."""
+r"""relu-covariance: the covariance of ReLU in closed form (docs/theory.md section 3)."""
 
 from __future__ import annotations
 

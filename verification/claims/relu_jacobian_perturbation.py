@@ -1,4 +1,4 @@
-r"""relu-jacobian-perturbation: the Jacobian of a ReLU network moves with the signs that flip (theory.md section 2)."""
+r"""relu-jacobian-perturbation: a ReLU network's Jacobian moves with the signs that flip (docs/theory.md section 2)."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ CLAIM = Claim(
         r"\|J(W') - J(W)\| \le \|v\|_\infty \|X\| \sqrt{\max_i N_i(W, W')}, \quad "
         r"\|W' - W\|_F \le R \Rightarrow N_i(W, W') \le N_i(R)"
     ),
-    source="Oymak & Soltanolkotabi, arXiv 1902.04674; explicit form: theory.md section 2",
+    source="Oymak & Soltanolkotabi, arXiv 1902.04674; explicit form: jacspec",
     kind=Kind.UPPER,
     domain=networks(("relu",), moves=("all", "one", "rank1", "flip")),
     variants=(

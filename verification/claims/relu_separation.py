@@ -1,4 +1,4 @@
-r"""relu-separation: lambda(X) of ReLU from below by the separation of the rows (theory.md section 3)."""
+r"""relu-separation: lambda(X) of ReLU from below by the separation of the rows (docs/theory.md section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""relu-small-preactivations: few hidden units are near their kink, so few can change sign (theory.md section 4)."""
+r"""relu-small-preactivations: few units are near their kink, so few can change sign (docs/theory.md section 4)."""
 
 from __future__ import annotations
 

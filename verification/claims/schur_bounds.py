@@ -1,4 +1,4 @@
-r"""schur-bounds: eigenvalues of a Hadamard product of positive semidefinite matrices (theory.md section 1)."""
+r"""schur-bounds: eigenvalues of a Hadamard product of positive semidefinite matrices (docs/theory.md section 1)."""
 
 from __future__ import annotations
 

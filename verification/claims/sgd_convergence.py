@@ -1,4 +1,4 @@
-r"""sgd-convergence: one sample a step, drawn with replacement (theory.md section 5).
+r"""sgd-convergence: one sample a step, drawn with replacement (docs/theory.md section 5).
 
 Three kinds of statement. Of every state in the region: one step, with its n choices enumerated. Of few samples and few
 steps: all n^t paths. Of long runs: what holds with probability, by simulation.

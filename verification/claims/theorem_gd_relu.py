@@ -1,4 +1,4 @@
-r"""theorem-gd-relu: gradient descent from a Gaussian initialization, ReLU (theory.md section 6)."""
+r"""theorem-gd-relu: gradient descent from a Gaussian initialization, ReLU (docs/theory.md section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""theorem-gd-smooth: gradient descent from a Gaussian initialization, smooth phi (theory.md section 6)."""
+r"""theorem-gd-smooth: gradient descent from a Gaussian initialization, smooth phi (docs/theory.md section 6)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 SLUG = "theorem-gd-smooth"
-#: "own c" is the sharp form of theory.md, with the c of `gd-kantorovich`; "sharp" has c = 1.
+#: "own c" is the sharp form with the c of `gd-kantorovich`; "sharp" has c = 1.
 FORMS = ("paper", "explicit", "own c", "sharp")
 
 

@@ -1,4 +1,4 @@
-r"""theorem-output-layer: random features of width of order n determine every label (theory.md section 6)."""
+r"""theorem-output-layer: random features of width of order n determine every label (docs/theory.md section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""theorem-sgd-smooth: SGD, one sample a step, from a Gaussian initialization (theory.md section 6)."""
+r"""theorem-sgd-smooth: SGD, one sample a step, from a Gaussian initialization (docs/theory.md section 6)."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ CLAIM = Claim(
         r"\text{ with probability at least } 1 - \tfrac1n - e^{-\delta^2 n/(2\|X\|^2)} - \tfrac1\nu; "
         r"\text{ until then } E\|r_t\|^2 \le (1 - \eta \alpha^2/n)^t \|r_0\|^2"
     ),
-    source="Oymak & Soltanolkotabi, arXiv 1902.04674, with the constants of theory.md",
+    source="Oymak & Soltanolkotabi, arXiv 1902.04674; its constants: jacspec",
     kind=Kind.PROBABILITY,
     domain=initializations(
         NEARLY_LINEAR,

@@ -1,6 +1,6 @@
 """Sharpness: the worst case of a deterministic inequality that a portfolio of searches can find. Names no lemma.
 
-Four methods take turns (numerics.md section E): perturbed extremal instances, random specs, L-BFGS on the logarithm of
+Four methods take turns: perturbed extremal instances, random specs, L-BFGS on the logarithm of
 the slack with gradients from `Differentiable`, and CMA-ES. Whatever looks best is judged by `check`, so no optimum of
 rounding noise is ever reported, and nothing is called VIOLATED that 60 digits do not confirm.
 

@@ -13,7 +13,7 @@ from .plan import Plan
 
 __all__ = ["Asked", "asked_power", "asked_widths"]
 
-#: k d of order n to this power is what each theorem asks for on random data at fixed d (theory.md section 6).
+#: k d of order n to this power is what each theorem asks for on random data at fixed d (docs/theory.md section 6).
 _POWERS = {"theorem-gd-smooth": 2, "theorem-sgd-smooth": 2, "theorem-gd-relu": 4}
 #: Sizes at which they are computed, spread over those of the grid.
 _SIZES = 5
