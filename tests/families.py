@@ -6,3 +6,5 @@ SMOOTH = (
     *("softplus", "tanh", "sigmoid", "erf", "gelu", "silu", "elu", "sin", "arctan", "gaussian", "quadratic", "linear"),
 )
 KINKED = ("relu", "leaky_relu", "leaky_relu:slope=0.3")
+#: Gaussian moments that every activation has.
+MOMENTS = ("mean", "mean_square", "mean_derivative_square", "variance")

@@ -52,7 +52,7 @@ FLOORS = {
 
 
 #: Lines of the longest file. A longer one becomes a folder of the same name, or two files of tests.
-LONGEST = {"jacspec": 500, "verification": 500, "docs": 500, "tests": 600}
+LONGEST = {"jacspec": 500, "verification": 500, "docs": 500, "tests": 540}
 
 #: Rooms of `verification`, besides the claims, that are about certain statements and say which.
 NAMING = {"campaign", "recheck", "sweep", "cli/certify"}
