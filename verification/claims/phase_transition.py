@@ -86,7 +86,9 @@ def _grid(d: int, first: int, count: int, usual: int, draws: int) -> Grid:
     return Grid(f"d = {d}", tuple((n, d) for n in geometric(first, count, 2**0.25)), usual, draws)
 
 
-TEN, TWENTY = _grid(10, 23, 12, 7, 24), _grid(20, 38, 11, 5, 24)
+# d = 10 alone. At d = 20 there are two to four units at sizes that can be afforded here, and a limit whose interval is
+# [0.6, 5.4] excludes nothing; at d = 5 the budget decides and not the width. `jacspec scaling` goes further.
+TEN = _grid(10, 23, 12, 7, 24)
 
 # Where it was looked at, k exceeds n/d by a number of units that hardly grows: k d = n (1 + O(1/n)).
 _DRIFT = (1.0, 2.0)
@@ -105,12 +107,11 @@ def _power(name: str, activation: str, grid: Grid, exponent: float) -> Law:
 
 LAWS = (
     _limit("softplus, d = 10", "softplus", TEN, 1.0),
-    _limit("softplus, d = 20", "softplus", TWENTY, 1.0),
     _limit("ReLU, d = 10", "relu", TEN, 1.0),
     _power("exponent, softplus, d = 10", "softplus", TEN, 1.0),
 )
 
-_STATEMENTS = (*(r"d \text{ fixed}:\ (kd)_{1/2} / n \to 1",) * 3, r"d \text{ fixed}:\ (kd)_{1/2} \asymp n")
+_STATEMENTS = (*(r"d \text{ fixed}:\ (kd)_{1/2} / n \to 1",) * 2, r"d \text{ fixed}:\ (kd)_{1/2} \asymp n")
 
 CLAIM = Claim(
     id="phase-transition",
