@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from verification.claims import SLUGS, load
+from verification.report import strips
 from verification.report.strips import draw_strips, gap_strip, mean_strip, share_strip, slack_strip
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -168,3 +169,22 @@ def test_nothing_to_show_is_no_strip() -> None:
     assert gap_strip("form", empty) is None
     assert share_strip("form", []) is None
     assert mean_strip("form", []) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (1.0, 1e4, [1, 10, 100, 1000, 10000]),
+        (1e-16, 1e-3, [1e-16, 1e-13, 1e-10, 1e-7, 1e-4]),
+        (1.0, 30.0, [1, 2, 5, 10, 20]),
+        (1.0, 6.0, [1, 1.5, 2, 3, 5]),
+        (0.64, 1.36, [0.8, 1.0, 1.2]),
+        (1.0, 1.5, [1.0, 1.1, 1.2, 1.3, 1.4, 1.5]),
+    ],
+)
+def test_ticks_are_round_and_few(low: float, high: float, ticks: list[float]) -> None:
+    slacks = {"edges": [low, high], "counts": [1], "infinite": 0, "nonpositive": 0}
+    assert strips._Scale(low, high).ticks() == pytest.approx(ticks)
+    strip = gap_strip("", slacks)
+    assert strip is not None
+    assert ElementTree.fromstring(draw_strips([strip], "", "words")) is not None

@@ -220,7 +220,7 @@ CLAIM = Claim(
         Mutant("variance", r"Var \phi'(g) in place of E[\phi'(g)^2]", _variance),
         Mutant("thousandth", r"1.001 \sum_r \mu_r^2 = E[\phi'(g)^2]", _thousandth),
         Mutant("skipped", r"the sum without \mu_1^2", _skipped),
-        Mutant("no-jump", r"\mu_1 = E[\phi''(g)] for a phi' that jumps", _no_jump),
+        Mutant("no-jump", r"$\mu_1 = E[\phi''(g)]$ for a $\phi'$ that jumps", _no_jump),
         Mutant("normalisation", r"\mu_r with h_r of norm \sqrt{r!}", _normalisation),
     ),
     extremal=(

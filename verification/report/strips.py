@@ -99,7 +99,8 @@ def share_strip(name: str, draws: Sequence[Mapping[str, Any]]) -> Strip | None:
     """Shares of failures with their intervals, problem by problem, and the probabilities that are promised."""
     if not draws:
         return None
-    spans = tuple((d["low"], d["failures"] / d["trials"], d["high"], d["claimed"]) for d in draws)
+    # Problems of which the same was found are one line.
+    spans = tuple(dict.fromkeys((d["low"], d["failures"] / d["trials"], d["high"], d["claimed"]) for d in draws))
     failures, trials = sum(d["failures"] for d in draws), sum(d["trials"] for d in draws)
     # A share of 0 has no place on the axis: its interval begins where the axis does.
     low = min(min(x for x in span if x > 0) for span in spans) / 3
@@ -186,12 +187,15 @@ class _Scale:
         if last - first >= 2:
             step = -(-(last - first) // 6)
             return [10.0**i for i in range(first, last + 1, step)]
-        fine, finest = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0), tuple(1 + i / 20 for i in range(180))
-        long = self.high / self.low
-        steps = (1.0, 2.0, 5.0) if long > 10 else fine if long > 2 else finest
-        inside = [m * 10.0**i for i in range(first - 1, last + 1) for m in steps]
-        inside = [x for x in inside if self.low * (1 - 1e-9) <= x <= self.high * (1 + 1e-9)]
-        return inside[:: -(-len(inside) // 7)] if inside else []
+        if self.high / self.low > 4:
+            steps = (1.0, 2.0, 5.0) if self.high / self.low > 10 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
+            inside = [m * 10.0**i for i in range(first - 1, last + 1) for m in steps]
+            return [x for x in inside if self.low * (1 - 1e-9) <= x <= self.high * (1 + 1e-9)]
+        # Too short for a logarithm to be seen: equal steps.
+        wide = (self.high - self.low) / 6
+        unit = 10.0 ** math.floor(math.log10(wide))
+        step = next(m * unit for m in (1, 2, 5, 10) if m * unit >= wide)
+        return [step * i for i in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)]
 
 
 def _marks(strip: Strip, scale: _Scale, top: float) -> str:
