@@ -5,8 +5,8 @@ Random data: kd of order n^2
 For n = d random unit rows :doc:`corollary-random-data </claims/corollary-random-data>` turns the width that the paper's
 theorem asks for into an order: kd grows like :math:`n^2`. Measured (the median of three data sets), a straight line
 says :math:`n^{1.6}`, because :math:`\\sigma_{\\min}(X*X)` has not come to its limit yet; divided by what that explains,
-:math:`(1 - \\sqrt{2/n})^{-4}`, it says :math:`n^{2.05}`. The sharp form asks for some 20,000 times less; the order of its
-kd, which is the same, is not to be seen yet at these sizes.
+:math:`(1 - \\sqrt{2/n})^{-4}`, it says :math:`n^{2.05}`. The sharp form asks for some 20,000 times less; the order of
+its kd, which is the same, is not to be seen yet at these sizes.
 """
 
 import matplotlib.pyplot as plt
