@@ -194,8 +194,8 @@ class _Scale:
         # Too short for a logarithm to be seen: equal steps.
         wide = (self.high - self.low) / 6
         unit = 10.0 ** math.floor(math.log10(wide))
-        step = next(m * unit for m in (1, 2, 5, 10) if m * unit >= wide)
-        return [step * i for i in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)]
+        apart = next(m * unit for m in (1, 2, 5, 10) if m * unit >= wide)
+        return [apart * i for i in range(math.ceil(self.low / apart - 1e-9), math.floor(self.high / apart + 1e-9) + 1)]
 
 
 def _marks(strip: Strip, scale: _Scale, top: float) -> str:
