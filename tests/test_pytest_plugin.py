@@ -122,6 +122,14 @@ def test_files_by_pattern_beside_tests_and_what_is_wrong_with_them(project: pyte
     empty.stdout.fnmatch_lines(["*test_mine.py: CLAIM: got 'a word'; expected a Claim*"])
 
 
+def test_a_claim_that_is_named_but_not_asked_for_is_told_of(project: pytest.Pytester) -> None:
+    project.makepyfile(mine=TEMPLATE, test_mine="CLAIM = 3\ndef test_it():\n    pass")
+    done = run(project, "mine.py", "test_mine.py")
+    done.stdout.fnmatch_lines(["mine.py holds a claim, which `pytest --jacspec mine.py` checks."])
+    assert "test_mine.py holds" not in done.stdout.str()
+    assert "holds a claim" not in run(project).stdout.str()
+
+
 def test_bad_options(project: pytest.Pytester) -> None:
     done = run(project, "--jacspec-examples", "many")
     assert done.ret == pytest.ExitCode.USAGE_ERROR

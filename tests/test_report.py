@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_plots import TRENDS
 
 import jacspec
 from jacspec import InputError
@@ -173,6 +174,19 @@ def test_a_page_of_every_verdict_is_whole_and_accessible() -> None:
         assert meaning in page.text
     assert "Reproduce: jacspec verify my-bound --instance 'n=3,rows=sphere'" in page.text
     assert "2 more: infinite" in page.text
+
+
+def test_trends_come_with_their_figure_and_without_it_where_a_document_is_older() -> None:
+    told = [json.loads(json.dumps(t.to_json())) for t in TRENDS]
+    forms = [variant(f"law {i}", "MEASURED", trend=found) for i, found in enumerate(told)]
+    content = render(document(*forms))
+    page = whole(content)
+    assert [tag for tag, _ in page.attributes].count("svg") == 1
+    assert page.text.count("law 3") >= 3  # the table, the figure and the form
+    assert f"measured {told[0]['measured']:.4g}, interval {TRENDS[0].fit.interval(4)} of level" in page.text
+    assert content == render(document(*forms))
+    del told[0]["halves"]
+    assert "svg" not in [tag for tag, _ in whole(render(document(*forms))).attributes]
 
 
 def test_sections_follow_the_claims_with_versions_of_their_own() -> None:

@@ -110,6 +110,17 @@ def _assigns_claim(path: Path) -> bool:
     return any(isinstance(t, ast.Name) and t.id in ("CLAIM", "CLAIMS") for t in targets)
 
 
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say of a file named by hand, of which nothing was run, that it holds a claim."""
+    if config.getoption("jacspec"):
+        return
+    for name in config.args:
+        path = Path(name.partition("::")[0])
+        known = [*config.getini("python_files"), *config.getini("jacspec_files")]
+        if path.suffix == ".py" and not _matches(path, known) and _assigns_claim(path):
+            terminalreporter.write_line(f"{path} holds a claim, which `pytest --jacspec {path}` checks.")
+
+
 class ClaimFile(pytest.File):
     """A file with claims."""
 

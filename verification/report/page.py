@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jacspec import InputError
 
 from ..instances import format_spec
+from ..trend import Fit, Trend
 from ..verify import versions
 from .formulas import markup
 from .sections import Drawing, Section, inline
@@ -86,6 +87,7 @@ def _environment() -> Environment:
         "slack": _slack,
         "decimal": _decimal,
         "drawn": _drawn,
+        "interval": lambda trend: Fit.from_json(trend).interval(4),
     }
     return made
 
@@ -118,7 +120,25 @@ def _claim(claim: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]
     variants = [_variant(v, said.get(v["name"], "")) for v in claim["variants"]]
     optional = {"mutants": claim.get("mutants", ()), "file": claim.get("file")}
     about = {"proof": "", **about} if about else {}
-    return {**claim, **optional, "about": about, "variants": variants}
+    return {**claim, **optional, "about": about, "variants": variants, "trends": _trends(claim)}
+
+
+def _trends(claim: Mapping[str, Any]) -> Drawing | None:
+    """The figure of what was measured of laws about growing sizes, as ``jacspec verify --plot`` draws it."""
+    told = {v["name"]: v["trend"] for v in claim["variants"] if v.get("trend")}
+    if not told or not all("halves" in trend for trend in told.values()):  # a document of an older version
+        return None
+    from ..plots import render as rendered
+    from ..plots import trend_figure
+
+    title = f"{claim['id']}: what was measured at each size"
+    svg = rendered(trend_figure([Trend.from_json(name, trend) for name, trend in told.items()], title), "svg")
+    words = (
+        f"{title}, for {len(told)} law{'s' * (len(told) > 1)}: the value with its interval against n, beside the power "
+        "or the limit that is predicted, and below it the exponent from each size to the next, or the distance. The "
+        "fitted numbers are told with each form."
+    )
+    return Drawing(svg, words)
 
 
 def _variant(v: Mapping[str, Any], statement: str) -> dict[str, Any]:
