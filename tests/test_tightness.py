@@ -188,3 +188,13 @@ def test_ticks_are_round_and_few(low: float, high: float, ticks: list[float]) ->
     strip = gap_strip("", slacks)
     assert strip is not None
     assert ElementTree.fromstring(draw_strips([strip], "", "words")) is not None
+
+
+def test_the_table_of_claims_sums_up() -> None:
+    told = {slug: tightness.summary(CLAIMS[slug], MEASURED[slug]) for slug in SLUGS}
+    assert told["jacobian-norm"] == "3 of 3 tight"
+    assert told["relu-separation"] == "0 of 2 tight"  # a factor 5.4 is known to be lost
+    assert re.fullmatch(r"agree to \de-1[3-6]", told["khatri-rao-gram"])
+    assert re.fullmatch(r"\d+ of \d+ tight, a share of [\d.]+ fails, [\d.]+ may", told["sgd-convergence"])
+    assert re.fullmatch(r"\d+ of \d+ laws inside", told["phase-transition"])
+    assert re.fullmatch(r"within [\d.]+ %", told["initial-jacobian-mean"])

@@ -223,21 +223,29 @@ def _mutants(claim: Claim) -> list[str]:
 # -- all of them ----------------------------------------------------------------------------------------------------
 
 
-def table(all_claims: Mapping[str, Claim]) -> str:
+def table(all_claims: Mapping[str, Claim], measured: Mapping[str, tightness.Entry]) -> str:
     """The index: the claims by section of the theory."""
     count = sum(len(claim.variants) for claim in all_claims.values())
     mutants = sum(len(claim.mutants) for claim in all_claims.values())
     parts = [
         "# Claims",
         f"{len(all_claims)} statements in {count} forms, one file each, with {mutants} false neighbours that the "
-        "tests refute. `jacspec claims` lists them, `jacspec verify` checks them, `jacspec verify SLUG` one of them.",
+        "tests refute. `jacspec claims` lists them, `jacspec verify` checks them, `jacspec verify SLUG` one of them. "
+        "*How tight* is measured: a bound is tight where its two sides come within one part in 10,000 of each other.",
     ]
     for number, title in SECTIONS.items():
         members = [claim for claim in all_claims.values() if section(claim) == number]
         if members:
-            rows = [f"| [{c.id}]({c.id}.md) | {plain(c.title)} | {_kinds(c)} | {_forms(c)} |" for c in members]
+            rows = [
+                f"| [{c.id}]({c.id}.md) | {plain(c.title)} | {_kinds(c)} | {_forms(c)} "
+                f"| {plain(tightness.summary(c, measured[c.id]))} |"
+                for c in members
+            ]
             heading = f"## {number}. {title}" if number.isdigit() else f"## {title}"
-            parts += [heading, "\n".join(["| claim | says | kind | forms |", "|---|---|---|---|", *rows])]
+            parts += [
+                heading,
+                "\n".join(["| claim | says | kind | forms | how tight |", "|---|---|---|---|---|", *rows]),
+            ]
     listing = "\n".join(f"{slug} <{slug}>" for slug in all_claims)
     parts.append(f"```{{toctree}}\n:hidden:\n\n{listing}\n```")
     return "\n\n".join(parts) + "\n"
@@ -256,7 +264,7 @@ def pages(docs: Path) -> dict[str, str]:
     """All pages and their figures by file name; `docs` is the folder of the documentation, beside `verification`."""
     every = {slug: load(slug) for slug in SLUGS}  # not what other packages installed
     measured = tightness.entries(docs, every)
-    out = {"index.md": table(every)}
+    out = {"index.md": table(every, measured)}
     for slug, claim in every.items():
         source = Path(f"../../verification/claims/{Path(str(module_of(claim).__file__)).name}")
         if not (docs / "claims" / source).resolve().exists():

@@ -6,6 +6,7 @@ No number here is typed: what docs/_measured/tightness.json lacks, no page can h
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from verification.report.strips import Strip, draw_strips, gap_strip, mean_strip
 from verification.search import TIGHT
 from verification.trend import Fit, Trend
 
-__all__ = ["entries", "figure", "section"]
+__all__ = ["entries", "figure", "section", "summary"]
 
 FILE = Path("_measured") / "tightness.json"
 Entry = Mapping[str, Any]
@@ -54,6 +55,28 @@ def section(claim: Claim, entry: Entry, plain: Callable[[str], str]) -> list[str
         }.get(kind, _inequalities)
         blocks += tell(claim, of_kind, plain, entry.get("evaluations"))
     return blocks
+
+
+def summary(claim: Claim, entry: Entry) -> str:
+    """One cell of the table of all claims."""
+    out = []
+    for kind in claim.kinds:
+        forms = [entry["variants"][v.name] for v in claim.variants if (v.kind or claim.kind) is kind]
+        if kind is Kind.IDENTITY:
+            out.append(f"agree to {max(map(_largest_gap, forms)):.0e}")
+        elif kind is Kind.PROBABILITY:
+            draws = [d for v in forms for d in v.get("draws", ())]
+            d = _nearest(draws)
+            out.append(f"a share of {d['failures'] / d['trials']:.2g} fails, {d['claimed']:.2g} may")
+        elif kind is Kind.MEAN:
+            out.append(f"within {100 * max(_offsets(v) for v in forms):.2g} %")
+        elif kind is Kind.ASYMPTOTIC:
+            inside = sum(trend.outside == 0 for v in forms for trend in [Trend.from_json("", v["trend"])])
+            out.append(f"{inside} of {len(forms)} laws inside")
+        else:
+            tight = sum((_least(v) or math.inf) <= TIGHT for v in forms)
+            out.append(f"{tight} of {len(forms)} tight")
+    return ", ".join(out)
 
 
 Forms = Mapping[str, Mapping[str, Any]]
@@ -189,12 +212,16 @@ def _probabilities(claim: Claim, forms: Forms, plain: Plain, evaluations: int | 
 # -- expectations ---------------------------------------------------------------------------------------------------
 
 
+def _offsets(v: Mapping[str, Any]) -> float:
+    """How far a mean is from what is claimed, relatively, at most."""
+    return max(abs(m["mean"] / m["claimed"] - 1) for m in v["means"] if m["claimed"])
+
+
 def _means(claim: Claim, forms: Forms, plain: Plain, evaluations: int | None) -> list[str]:
     rows = []
     for name, v in forms.items():
-        off = [abs(m["mean"] / m["claimed"] - 1) for m in v["means"] if m["claimed"]]
         near = max(m["tolerance"] / abs(m["claimed"]) for m in v["means"] if m["claimed"])
-        words = f"within {100 * max(off):.2g} % of what is claimed"
+        words = f"within {100 * _offsets(v):.2g} % of what is claimed"
         rows.append([plain(name), str(len(v["means"])), f"{100 * near:.2g} %", words])
     strips = [mean_strip(name, v["means"]) for name, v in forms.items()]
     how = (
