@@ -196,7 +196,13 @@ def test_ctrl_c_keeps_what_there_is(tmp_path, workers) -> None:
     assert "--resume" in err
     assert len(err.strip().splitlines()) == 1
     assert "half fitted" in out
-    assert len(rows_of(tmp_path / "a.csv")) >= 16
+    kept = rows_of(tmp_path / "a.csv")
+    assert len(kept) >= 16
+    done = jacspec("report", "--phase", "a.db", cwd=tmp_path)  # what there is can be reported on
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert f"{len(kept)} trials were there already" in page
+    assert page.count("<svg") == 1
 
 
 def test_workers_end_with_a_parent_that_is_killed(tmp_path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from jacspec import InputError, ShallowNet, jacobian_extremes, load, train
 from verification.claim import Variant
 from verification.claims import phase_transition
+from verification.plots import phase_figure
 from verification.store import Store
 from verification.sweep import Configuration, Diagram, Key, Plan, Row, run_trials, trials, values_of
 from verification.sweep.engines import Here, Processes
@@ -360,6 +361,17 @@ def test_bad_plans() -> None:
             Plan(SMALL, **{"n": (8,), "k": (2,), "trials": 10, "most": 10, **values})
 
 
+@pytest.mark.parametrize("widths", [(2, 4), (6,), tuple(range(2, 32, 2)), (2, 4, 8, 20, 50, 200, 500)])
+def test_ticks_are_widths_that_there_are(widths) -> None:
+    at = phase_figure(Diagram.of(Plan(SMALL, (8, 16), widths), []), (), "title").axes[0]
+    shown = list(at.get_yticks())
+    assert set(shown) <= set(widths)
+    assert 1 <= len(shown) <= 10
+    assert shown[0] == widths[0]
+    assert not list(at.yaxis.get_minorticklocs())
+    assert [label.get_text() for label in at.get_yticklabels()] == [str(int(k)) for k in shown]
+
+
 # -- sweeps ---------------------------------------------------------------------------------------------------------
 
 PLAN = Plan(SMALL, (8, 12, 16), (2, 4, 6), trials=5, most=13)
@@ -431,7 +443,7 @@ def test_processes_give_the_same_bits_though_one_is_killed(straight) -> None:
 
         def kill(progress) -> None:
             if not killed:
-                worker = next(iter(engine._pool._processes))
+                worker = engine._context.started[0].pid
                 os.kill(worker, signal.SIGKILL)
                 killed.append(worker)
 
@@ -444,9 +456,19 @@ def test_workers_that_always_die_are_a_fault() -> None:
     with Processes(1) as engine:
         engine.submit(replace(SMALL, steps=10**9, tolerance=1e-300), (Key(8, 2, 0),))  # never done
         engine._deaths = 5
-        os.kill(next(iter(engine._pool._processes)), signal.SIGKILL)
+        (worker,) = engine._context.started
+        os.kill(worker.pid, signal.SIGKILL)
         with pytest.raises(RuntimeError, match="in a row"):
             engine.next()
+    assert not worker.is_alive()
+
+
+def test_closing_ends_what_runs() -> None:
+    with Processes(1) as engine:
+        engine.submit(replace(SMALL, steps=10**9, tolerance=1e-300), (Key(8, 2, 0),))  # never done
+        (worker,) = engine._context.started
+        assert worker.is_alive()
+    assert worker.exitcode == -signal.SIGTERM
 
 
 def test_bad_data_on_a_worker_comes_back_as_words(tmp_path) -> None:

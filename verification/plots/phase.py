@@ -31,6 +31,7 @@ _FORMS |= {"sharp": ("#D55E00", (0, (1, 1.2)), "^")}
 _WHOLE: dict[str, Any] = {"linestyle": "none", "marker": "o", "markerfacecolor": "white", "markeredgecolor": "black"}
 _WHOLE |= {"markeredgewidth": 0.4}
 _SOME: dict[str, Any] = {"linestyle": "none", "marker": "x", "color": "black", "markeredgewidth": 0.7}
+_MOST_TICKS = 9
 # Inches.
 _WIDTH, _LEFT, _RIGHT, _CHART, _ASKED, _BELOW = 6.9, 0.62, 0.95, 3.5, 1.15, 1.12
 
@@ -141,6 +142,7 @@ def _axes(at: Axes, diagram: Diagram) -> None:
         at.set_xscale("log")
     if _is_log(plan.k):
         at.set_yscale("log")
+    _even_ticks(at, plan.k)
     for spine in ("top", "right"):
         at.spines[spine].set_visible(True)
     at.grid(visible=False)
@@ -158,6 +160,21 @@ def _axes(at: Axes, diagram: Diagram) -> None:
         "n = kd", (end, end / plan.config.d), xytext=(-4, -11), textcoords="offset points", ha="right", fontsize=8,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85}, zorder=7,
     )  # fmt: skip
+
+
+def _even_ticks(at: Axes, widths: Sequence[int]) -> None:
+    """Labels at widths that there are, no more than can be read."""
+    from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+
+    places = np.log(widths) if _is_log(widths) else np.asarray(widths, dtype=float)
+    room = (places[-1] - places[0]) / _MOST_TICKS
+    shown = [0]
+    for i, place in enumerate(places):
+        if place - places[shown[-1]] >= room > 0:
+            shown.append(i)
+    at.yaxis.set_major_locator(FixedLocator([float(widths[i]) for i in shown]))
+    at.yaxis.set_minor_locator(NullLocator())
+    at.yaxis.set_major_formatter(ScalarFormatter())
 
 
 def _theorems(at: Axes, diagram: Diagram, asked: Sequence[Asked]) -> None:

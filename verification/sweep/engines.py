@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import SpawnContext, SpawnProcess
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -122,6 +123,21 @@ def _start(processors: Sequence[int], turn: Any) -> None:
         os.sched_setaffinity(0, {mine})  # every pool of threads in the process then has one
 
 
+class _Remembering(SpawnContext):
+    """A context that remembers the processes that are started in it: a pool tells nobody which are its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[SpawnProcess] = []
+        # What a pool calls, with the name that multiprocessing gave it.
+        self.Process = self._process  # type: ignore[assignment,misc]
+
+    def _process(self, *arguments: Any, **options: Any) -> SpawnProcess:
+        made = SpawnProcess(*arguments, **options)
+        self.started.append(made)
+        return made
+
+
 class Processes(_Closing):
     """Worker processes of this machine, each on a processor of its own.
 
@@ -131,7 +147,7 @@ class Processes(_Closing):
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self.name = f"{workers} processes"
-        self._context = multiprocessing.get_context("spawn")
+        self._context = _Remembering()
         self._processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         self._running: dict[Future[Answer], tuple[Configuration, Bundle]] = {}
         self._deaths = 0
@@ -142,6 +158,7 @@ class Processes(_Closing):
         return _AHEAD * self.workers
 
     def _new(self) -> ProcessPoolExecutor:
+        self._context.started.clear()
         turn = self._context.Value("i", 0)
         return ProcessPoolExecutor(
             self.workers, mp_context=self._context, initializer=_start, initargs=(self._processors, turn)
@@ -182,11 +199,10 @@ class Processes(_Closing):
             return self._running.pop(future)[1], _rows(answer)
 
     def close(self) -> None:
-        workers = list((getattr(self._pool, "_processes", None) or {}).values())
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for process in workers:  # a bundle may take minutes: nobody waits for it
+        for process in self._context.started:  # a bundle may take minutes: nobody waits for it
             process.terminate()
-        for process in workers:
+        for process in self._context.started:
             process.join()
 
 
