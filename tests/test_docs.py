@@ -13,9 +13,12 @@ import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+from jacspec import InputError
+from jacspec import load as load_data
 from verification.claims import SLUGS, load
 from verification.report.formulas import mathml
 
@@ -225,6 +228,32 @@ def test_tutorials_work_and_show_what_happens(name: str, tmp_path: Path, plugin_
             done = run(job, tmp_path, plugin_site)
             assert done.returncode == code, f"{job[3:]}: {done.stdout}{done.stderr}"
             printed += shape(done.stdout if code < 2 else done.stderr)
+
+
+#: What a command is given, and the words after *expected* by which docs/own-data.md explains the refusal.
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "rows of norm 1": ("a,b\n3,4\n", {}),
+    "rows with a direction; leave it out": ("a,b\n0,0\n1,2\n", {"normalize": True}),
+    "a number": ("a,b\n1,\n", {}),
+    "a number with a decimal point": ("a;b\n1;2\n1,5;2\n", {}),
+    "finite entries": ("a,b\n1,nan\n", {}),
+    "3, as on the lines before it": ("1,2,3\n1,2\n", {}),
+    "no index column": (",a\n0,1\n", {}),
+    "one for each row": ("1,0\n0,1\n", {"labels": [1.0]}),
+    "labels that are not all zero": ("1,0\n0,1\n", {"labels": [0.0, 0.0]}),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_errors_are_explained_in_the_words_that_they_have(words: str, tmp_path: Path) -> None:
+    table, more = REFUSED[words]
+    path = tmp_path / "people.csv"
+    path.write_text(table, encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        load_data(str(path), **more)
+    assert refused.value.expected.startswith(words)
+    rows = re.findall(r"^\| (.+?) \| .* \|$", (DOCS / "own-data.md").read_text(encoding="utf-8"), re.M)
+    assert words in rows
 
 
 def test_the_table_of_widths_is_what_its_command_prints(tmp_path: Path) -> None:
