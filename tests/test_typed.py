@@ -41,7 +41,7 @@ def test_dollars_are_where_formulas_begin_and_end() -> None:
 def test_every_text_of_a_claim_can_be_read_in_a_terminal(slug: str) -> None:
     claim = load(slug)
     texts = [v.statement for v in claim.variants] + [m.why for m in claim.mutants]
-    texts += [*(a.text for a in claim.assumptions), claim.proof]
+    texts += [*(a.text for a in claim.assumptions), claim.proof, claim.title]
     for source, shown in [(claim.statement, typed_formula(claim.statement)), *((text, typed(text)) for text in texts)]:
         assert shown.isascii(), shown
         assert not re.search(r"[\\$]", shown), shown

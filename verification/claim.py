@@ -155,6 +155,7 @@ class Claim:
     id : str
         Slug.
     title : str
+        As all texts but the statement, words with formulas (LaTeX) between dollars.
     statement : str
         LaTeX.
     source : str

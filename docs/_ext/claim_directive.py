@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from claim_pages import display, plain, write
+from claim_pages import display, mixed, write
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
@@ -20,7 +20,7 @@ class Statement(Directive):
 
     def run(self) -> list[nodes.Node]:
         claim = load(self.arguments[0])
-        text = f"[`{claim.id}`](claims/{claim.id}.md). {plain(claim.title)}:\n\n{display(claim.statement)}"
+        text = f"[`{claim.id}`](claims/{claim.id}.md). {mixed(claim.title)}:\n\n{display(claim.statement)}"
         node = nodes.container()
         self.state.nested_parse(StringList(text.splitlines(), source=claim.id), self.content_offset, node)
         return [node]

@@ -144,7 +144,7 @@ def page(claim: Claim, slugs: Iterable[str], file: str, measured: tightness.Entr
         f"Section {number} of [the theory](../theory.md), {SECTIONS[number]}" if number.isdigit() else SECTIONS[number]
     )
     parts = [
-        f"# {plain(claim.title)}",
+        f"# {mixed(claim.title)}",
         f"`{claim.id}` · {kinds} · {where}",
         display(claim.statement),
         f"**Source.** {linked(claim.source, slugs)}.",
@@ -237,7 +237,7 @@ def table(all_claims: Mapping[str, Claim], measured: Mapping[str, tightness.Entr
         members = [claim for claim in all_claims.values() if section(claim) == number]
         if members:
             rows = [
-                f"| [{c.id}]({c.id}.md) | {plain(c.title)} | {_kinds(c)} | {_forms(c)} "
+                f"| [{c.id}]({c.id}.md) | {mixed(c.title)} | {_kinds(c)} | {_forms(c)} "
                 f"| {plain(tightness.summary(c, measured[c.id]))} |"
                 for c in members
             ]

@@ -14,6 +14,7 @@ from typing import Any
 from verification.claim import Claim, Kind
 from verification.plots import render, trend_figure
 from verification.report.strips import Strip, draw_strips, gap_strip, mean_strip, share_strip, slack_strip
+from verification.report.typed import typed
 from verification.search import TIGHT
 from verification.trend import Fit, Trend
 
@@ -263,4 +264,4 @@ def _trends(claim: Claim, forms: Forms, plain: Plain, evaluations: int | None) -
 def figure(claim: Claim, entry: Entry) -> str | None:
     """The file of SVG that a page with laws about growing sizes shows; None for others."""
     forms = {name: v for name, v in entry["variants"].items() if "trend" in v}
-    return render(trend_figure(_told(forms), claim.title), "svg").decode() if forms else None
+    return render(trend_figure(_told(forms), typed(claim.title), columns=2), "svg").decode() if forms else None

@@ -293,7 +293,7 @@ def _mutant(
 
 CLAIM = Claim(
     id="corollary-random-data",
-    title="On random data kappa(X) is bounded for n >= d, and the widths follow",
+    title=r"On random data $\kappa(X)$ is bounded for $n \ge d$, and the widths follow",
     statement=(
         r"n \le c d^2:\ \kappa(X) \asymp \max(1, \sqrt{d/n});\ kd \asymp n^2 \text{ (smooth, } n \ge d),\ "
         r"k \asymp n \text{ (smooth, } n \le d;\ \text{sharp};\ \text{output layer, up to } \log n),\ "

@@ -134,7 +134,7 @@ def _tail_next_power(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
 
 CLAIM = Claim(
     id="covariance-hermite-bound",
-    title="lambda(X) from below by the Khatri-Rao powers of the data",
+    title=r"$\lambda(X)$ from below by the Khatri-Rao powers of the data",
     statement=r"\lambda(X) \ge \mu_r^2 \, \sigma_{\min}(X^{*(r+1)})^2 \text{ for every } r \ge 0",
     source="Oymak & Soltanolkotabi, arXiv 1902.04674 (r = 1)",
     kind=Kind.LOWER,

@@ -70,7 +70,7 @@ def _supremum_not_squared(instance: Instance, m: Arithmetic) -> Mapping[str, Sid
 
 CLAIM = Claim(
     id="covariance-upper-bound",
-    title="The covariance is at most E phi'^2, times ||X||^2 in norm",
+    title=r"The covariance is at most $E \phi'^2$, times $\|X\|^2$ in norm",
     statement=r"\lambda(X) \le E\phi'(g)^2 \le B_1^2, \qquad \|\Sigma(X)\| \le E\phi'(g)^2 \|X\|^2",
     source="Oymak & Soltanolkotabi, arXiv 1902.04674",
     kind=Kind.UPPER,

@@ -153,7 +153,7 @@ def specs() -> SearchStrategy[Spec]:
 
 CLAIM = Claim(
     id="initial-jacobian-mean",
-    title="The mean of J J^T at a Gaussian initialization",
+    title=r"The mean of $J J^\top$ at a Gaussian initialization",
     statement=r"\mathbb E[J(W_0) J(W_0)^\top] = \|v\|^2 \Sigma(X)",
     source="Oymak & Soltanolkotabi, arXiv 1902.04674",
     kind=Kind.MEAN,

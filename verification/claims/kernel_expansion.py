@@ -152,7 +152,7 @@ def _no_hadamard(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
 
 CLAIM = Claim(
     id="kernel-expansion",
-    title="The covariance kernel is a power series with coefficients mu_r^2",
+    title=r"The covariance kernel is a power series with coefficients $\mu_r^2$",
     statement=r"E[\phi'(\langle w,x\rangle) \phi'(\langle w,x'\rangle)] = \sum_r \mu_r^2 \rho^r, \ "
     r"\rho = \langle x,x'\rangle, \qquad \Sigma(X) = \sum_r \mu_r^2 (XX^\top)^{\circ(r+1)}",
     source="Mehler's formula; Daniely, Frostig & Singer, NeurIPS 2016 (dual activations)",

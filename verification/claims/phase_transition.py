@@ -115,7 +115,7 @@ _STATEMENTS = (*(r"d \text{ fixed}:\ (kd)_{1/2} / n \to 1",) * 2, r"d \text{ fix
 
 CLAIM = Claim(
     id="phase-transition",
-    title="At fixed d, gradient descent starts to fit random problems near n = k d",
+    title="At fixed $d$, gradient descent starts to fit random problems near $n = k d$",
     statement=r"d \text{ fixed}:\ (kd)_{1/2}(n) / n \to 1",
     source="Oymak & Soltanolkotabi, arXiv 1902.04674, numerical experiments",
     kind=Kind.ASYMPTOTIC,

@@ -81,7 +81,7 @@ def _mean(numbers: list[Number]) -> Number:
 
 CLAIM = Claim(
     id="relu-separation",
-    title="Separated rows keep lambda(X) of ReLU away from zero",
+    title=r"Separated rows keep $\lambda(X)$ of ReLU away from zero",
     statement=r"\|x_i \pm x_j\| \ge \delta \ (i \ne j) \implies \lambda(X) \ge \frac{\delta}{100 n^2}",
     source="Oymak & Soltanolkotabi, arXiv 1902.04674; used by Zou & Gu, NeurIPS 2019",
     kind=Kind.LOWER,

@@ -109,11 +109,13 @@ def claims(slug: str | None, as_json: bool, no_color: bool, quiet: bool, output:
         else:
             from rich.markup import escape
 
+            from verification.report.typed import typed
+
             from .tables import table
 
             listing = table("claim", "what it says (and its kind)")
             for c in chosen:
-                listing.add_row(c.id, escape(f"{c.title} ({' + '.join(k.value for k in c.kinds)})"))
+                listing.add_row(c.id, escape(f"{typed(c.title)} ({' + '.join(k.value for k in c.kinds)})"))
             listing.columns[0].no_wrap = True
             out.print(listing)
         if not quiet:
@@ -138,9 +140,11 @@ def _claim_json(c: Claim) -> dict[str, Any]:
 
 
 def _print_claim(out: Console, c: Claim) -> None:
+    from rich.markup import escape
+
     from verification.report.typed import typed, typed_formula
 
-    out.print(f"[bold]{c.id}[/bold]  {c.title}")
+    out.print(f"[bold]{c.id}[/bold]  {escape(typed(c.title))}")
     lines = [
         ("kind", ", ".join(k.value for k in c.kinds)),
         ("statement", typed_formula(c.statement)),

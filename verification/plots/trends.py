@@ -26,7 +26,7 @@ _CELL_HEIGHT = 2.95
 _LEFT, _TOP, _BOTTOM = 0.7, 0.75, 0.45
 
 
-def trend_figure(trends: Sequence[Trend], title: str) -> Figure:
+def trend_figure(trends: Sequence[Trend], title: str, columns: int = _COLUMNS) -> Figure:
     """One cell for each trend: the quantity against n above, its local exponents (or distances) below.
 
     Parameters
@@ -34,12 +34,14 @@ def trend_figure(trends: Sequence[Trend], title: str) -> Figure:
     trends : sequence of Trend
         At least one.
     title : str
+    columns : int
+        At most; two fit a page of text.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    columns = min(_COLUMNS, len(trends))
+    columns = min(columns, len(trends))
     rows = math.ceil(len(trends) / columns)
     # A single cell still leaves room for the legend.
     width, height = max(_CELL_WIDTH * columns, 6.7), _CELL_HEIGHT * rows + _TOP + _BOTTOM - 0.35
