@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import math
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -119,6 +122,63 @@ def test_what_is_refused(tmp_path) -> None:
     assert "another database" in refused(tmp_path / "other.db")
     with pytest.raises(InputError, match="store"):
         Store(tmp_path / "nowhere" / "a.db", CONFIG)
+
+
+@pytest.fixture
+def nobody(tmp_path_factory: pytest.TempPathFactory):
+    """A folder that everyone may read, and nobody in particular who does: to root no file is read-only."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    root = os.geteuid() == 0
+
+    @contextlib.contextmanager
+    def protected(path: Path):
+        path.chmod(0o444)
+        folder.chmod(0o555)
+        if root:
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            if root:
+                os.seteuid(0)
+            folder.chmod(0o755)
+
+    yield folder, protected
+    shutil.rmtree(folder)
+
+
+def test_a_store_that_cannot_be_written_can_be_read(nobody) -> None:
+    folder, protected = nobody
+    path = folder / "a.db"
+    with Store(path, CONFIG) as store:
+        store.add(ROWS)
+    expected = read_store(path)
+    for beside in folder.glob("a.db-*"):
+        beside.unlink()
+    with protected(path):
+        assert read_store(path) == expected
+        with pytest.raises(InputError, match="only read"), Store(path, CONFIG, resume=True) as store:
+            store.need_writable()
+    assert [p.name for p in folder.iterdir()] == ["a.db"]
+    with Store(path, CONFIG, resume=True) as store:
+        path.chmod(0o644)
+        store.need_writable()
+        assert store.count() == 3
+
+
+def test_rows_in_a_journal_that_cannot_be_read_are_not_passed_over(nobody) -> None:
+    folder, protected = nobody
+    path = folder / "a.db"
+    with Store(path, CONFIG) as store:
+        store.add(ROWS)
+        copy = folder / "b.db"
+        for end in ("", "-wal"):  # as a kill leaves it
+            shutil.copy(f"{path}{end}", f"{copy}{end}")
+    assert Path(f"{copy}-wal").stat().st_size
+    with protected(copy), pytest.raises(InputError, match=r"copy it, with b\.db-wal"):
+        read_store(copy)
+    assert len(read_store(copy)[1]) == 3
 
 
 def test_a_store_without_rows_needs_no_resume(tmp_path) -> None:

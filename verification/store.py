@@ -25,6 +25,8 @@ SCHEMA = 1
 _APPLICATION = 0x6A616373
 #: Milliseconds to wait for another process that is writing.
 _PATIENCE = 60_000
+_WRITABLE = "a store that can be written, as can its folder"
+_READERS = "`jacspec report --phase` and `jacspec scaling` only read"
 _TYPES = {
     "status": "TEXT NOT NULL",
     "steps": "INTEGER NOT NULL",
@@ -72,7 +74,7 @@ class Store:
             )
             self._open()
         except sqlite3.Error as error:
-            raise InputError("store", repr(self.path), f"a store that can be read and written ({error})") from None
+            raise InputError("store", repr(self.path), f"{_WRITABLE} ({error}); {_READERS}") from None
         held = self.count()
         if held and not resume:
             self.close()
@@ -188,6 +190,24 @@ class Store:
         self.disagreements += sum(self.rows([row.key]) != [row] for row in twice)
         return new
 
+    def need_writable(self) -> None:
+        """Refuse a file that cannot be written, before any trial is made for it.
+
+        Raises
+        ------
+        InputError
+        """
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                self._database.execute(f"PRAGMA user_version = {SCHEMA}")
+            finally:
+                self._database.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            raise InputError(
+                "store", f"{self.path!r}, which cannot be written ({error})", f"{_WRITABLE}; {_READERS}"
+            ) from None
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()
@@ -229,7 +249,7 @@ def read_store(path: str | os.PathLike[str]) -> tuple[Configuration, list[Row]]:
     if not os.path.isfile(path):
         raise InputError("store", shown, "a file that exists")
     try:
-        database = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, timeout=_PATIENCE / 1000)
+        database = _reader(Path(path))
         try:
             (mark,) = database.execute("PRAGMA application_id").fetchone()
             (schema,) = database.execute("PRAGMA user_version").fetchone()
@@ -250,6 +270,26 @@ def read_store(path: str | os.PathLike[str]) -> tuple[Configuration, list[Row]]:
         if isinstance(error, InputError):
             raise
         raise InputError("store", shown, f"{expected}, whole ({type(error).__name__}: {error})") from None
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    database = sqlite3.connect(uri, uri=True, timeout=_PATIENCE / 1000)
+    try:
+        database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return database
+    except sqlite3.OperationalError as error:
+        database.close()
+        # Reading a file in WAL mode writes beside it, and where that cannot be nobody else writes: it may be taken for
+        # one that never changes. Not if a writer was killed, and rows are still in the file beside it.
+        journal = Path(f"{path}-wal")
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise
+        if journal.exists() and journal.stat().st_size:
+            words = f"{error}: copy it, with {journal.name}, to a folder that can be written"
+            raise sqlite3.OperationalError(words) from None
+        return sqlite3.connect(f"{uri}&immutable=1", uri=True)
 
 
 # -- exports --------------------------------------------------------------------------------------------------------

@@ -241,6 +241,7 @@ def _sweep(
     progress.found = store.count()
     if not wanted:
         return "the store"
+    store.need_writable()
     if workers is None:
         workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with _bar(silent) as report, engine_for(workers, scheduler) as engine:
