@@ -85,8 +85,8 @@ Plain = Callable[[str], str]
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The first column holds names, the last words, and what stands between them numbers."""
-    rule = "|---|" + "---:|" * (len(header) - 2) + "---|"
+    """The first column holds names, the second words, the others numbers."""
+    rule = "|---|---|" + "---:|" * (len(header) - 2)
     return "\n".join(["| " + " | ".join(header) + " |", rule, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
@@ -128,14 +128,14 @@ def _inequalities(claim: Claim, forms: Forms, plain: Plain, evaluations: int | N
     for name, v in forms.items():
         numbers = [_number(v["min_slack"]), _number(v["median_slack"])]
         numbers += [_number(v["search"]["min_slack"]) if "search" in v else "-"] * searched
-        rows.append([plain(name), f"{v['decided']} of {v['instances']}", *numbers, plain(_nearness(v))])
+        rows.append([plain(name), plain(_nearness(v)), *numbers, f"{v['decided']} of {v['instances']}"])
     how = (
         "*Slack* is the larger side over the smaller one; *least* and *median* are over what `jacspec verify` decides."
     )
     if searched:
         command = f"`jacspec sharpen {claim.id} --evaluations {evaluations}`"
         how += f" *Searched*: the least that {command} finds."
-    header = ["form", "decided", "least", "median", *["searched"] * searched, "how tight"]
+    header = ["form", "how tight", "least", "median", *["searched"] * searched, "decided"]
     tightest = ", ".join(f"{name}: {_nearness(v)}" for name, v in forms.items())
     strips = [
         slack_strip(name, v["slacks"], v["min_slack"], v["median_slack"]) for name, v in forms.items() if "slacks" in v
@@ -157,7 +157,7 @@ def _identities(claim: Claim, forms: Forms, plain: Plain, evaluations: int | Non
     for name, v in forms.items():
         gap, zeros = _largest_gap(v), v.get("gaps", {}).get("nonpositive", 0)
         words = f"agree to {gap:.0e}" if gap else "never differ"
-        rows.append([plain(name), f"{v['decided']} of {v['instances']}", str(zeros), f"{gap:.1e}", plain(words)])
+        rows.append([plain(name), plain(words), f"{gap:.1e}", str(zeros), f"{v['decided']} of {v['instances']}"])
     how = (
         "An identity has no slack. The *gap* is the distance of its sides, as computed, relative to their size: what "
         "is left of it is rounding."
@@ -165,7 +165,7 @@ def _identities(claim: Claim, forms: Forms, plain: Plain, evaluations: int | Non
     strips = [gap_strip(name, v["gaps"]) for name, v in forms.items() if "gaps" in v]
     told = ", ".join(f"{name} {_largest_gap(v):.0e}" for name, v in forms.items())
     words = f"Histograms of gaps on a logarithmic axis, a strip for each form. Largest: {told}."
-    header = ["form", "decided", "exactly equal", "largest gap", "how near"]
+    header = ["form", "how near", "largest gap", "exactly equal", "decided"]
     return [how, _table(header, rows), *_strips(strips, "gap, relative", words)]
 
 
@@ -178,10 +178,11 @@ def _nearest(draws: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def _probabilities(claim: Claim, forms: Forms, plain: Plain, evaluations: int | None) -> list[str]:
-    rows, told = [], []
+    rows, told, why = [], [], {}
     for name, v in forms.items():
         if not v.get("draws"):
-            rows.append([plain(name), *["-"] * 4, plain(f"promises nothing here: {v['reason']}")])
+            rows.append([plain(name), "promises nothing here", *["-"] * 4])
+            why.setdefault(v["reason"], []).append(name)
             continue
         d = _nearest(v["draws"])
         shown = f"{d['failures'] / d['trials']:.2g} in [{d['low']:.2g}, {d['high']:.2g}]"
@@ -192,7 +193,7 @@ def _probabilities(claim: Claim, forms: Forms, plain: Plain, evaluations: int | 
             words = "never failed"
         told.append(f"{name} {words}")
         counts = f"{sum(x['failures'] for x in v['draws'])} of {sum(x['trials'] for x in v['draws'])}"
-        rows.append([plain(name), counts, f"{d['claimed']:.2g}", plain(shown), _number(least), words])
+        rows.append([plain(name), words, plain(shown), f"{d['claimed']:.2g}", counts, _number(least)])
     how = (
         "*Promised* is the failure probability claimed on the problem where the measured *share* of failures comes "
         "nearest to it; *failed* counts the draws of all problems; *least* is the least slack of a draw, below 1 where "
@@ -206,8 +207,9 @@ def _probabilities(claim: Claim, forms: Forms, plain: Plain, evaluations: int | 
         "For each form and each problem the interval of the failure probability as a line, the measured share as a dot "
         f"and the promised probability as an upright stroke, on a logarithmic axis: {'; '.join(told)}."
     )
-    header = ["form", "failed", "promised", "share", "least", "how tight"]
-    return [how, _table(header, rows), *_strips(strips, "failure probability", words)]
+    header = ["form", "how tight", "share", "promised", "failed", "least"]
+    reasons = [plain(f"Why nothing is promised ({'; '.join(names)}): {reason}.") for reason, names in why.items()]
+    return [how, _table(header, rows), *reasons, *_strips(strips, "failure probability", words)]
 
 
 # -- expectations ---------------------------------------------------------------------------------------------------
@@ -223,16 +225,16 @@ def _means(claim: Claim, forms: Forms, plain: Plain, evaluations: int | None) ->
     for name, v in forms.items():
         near = max(m["tolerance"] / abs(m["claimed"]) for m in v["means"] if m["claimed"])
         words = f"within {100 * _offsets(v):.2g} % of what is claimed"
-        rows.append([plain(name), str(len(v["means"])), f"{100 * near:.2g} %", words])
+        rows.append([plain(name), words, str(len(v["means"])), f"{100 * near:.2g} %"])
     strips = [mean_strip(name, v["means"]) for name, v in forms.items()]
     how = (
         "*Means* of fixed statistics over independent draws, each against the claimed expectation; *supported to* is "
         "how near to it the evidence proves them, at the error level of the run."
     )
-    words = f"Measured means over claimed expectations, as dots between the ends of what is supported: {rows[0][-1]}."
+    words = f"Measured means over claimed expectations, as dots between the ends of what is supported: {rows[0][1]}."
     return [
         how,
-        _table(["form", "means", "supported to", "how near"], rows),
+        _table(["form", "how near", "means", "supported to"], rows),
         *_strips(strips, "mean over expectation", words),
     ]
 
@@ -250,13 +252,13 @@ def _trends(claim: Claim, forms: Forms, plain: Plain, evaluations: int | None) -
         sign = "→ " if trend.decay else "exponent "
         inside = "inside" if trend.outside == 0 else f"outside by {trend.outside:.2g} half-widths"
         fit: Fit = trend.fit
-        rows.append([plain(trend.law), f"{sign}{trend.predicted:g}", f"{fit.value:.3f}", plain(fit.interval()), inside])
+        rows.append([plain(trend.law), inside, f"{sign}{trend.predicted:g}", f"{fit.value:.3f}", plain(fit.interval())])
         words.append(f"{trend.law}: predicted {trend.predicted:g}, measured {fit.value:.3f}")
     how = "What was measured at growing sizes, with the interval of the fit; [how it is measured](../asymptotics.md)."
     alt = f"The quantity of each law against n, with intervals, and the law through them. {'; '.join(words)}."
     return [
         how,
-        _table(["law", "predicted", "measured", "interval", "the prediction is"], rows),
+        _table(["law", "the prediction is", "predicted", "measured", "interval"], rows),
         f":::{{container}} wide\n```{{image}} {claim.id}.svg\n:alt: {alt}\n```\n:::",
     ]
 
