@@ -36,7 +36,7 @@ def planned(half: Half, d: int, sizes: tuple[int, ...] = SIZES, **values: object
     """Around k = half(n). Random signs have no density: no cell is impossible, and any exponent can be planted."""
     top = max(half(n) for n in sizes) + 10
     config = Configuration(**{"d": d, "labels": "signs", "steps": "2n^2"} | values)
-    return Plan(config, sizes, tuple(range(2, 2 * math.ceil(top / 2), 2)), trials=12, most=20)
+    return Plan(config, sizes, tuple(range(2, 2 * math.ceil(top / 2), 2)), trials=12, most=20, below=True)
 
 
 def planted(
@@ -133,6 +133,14 @@ def test_impossible_cells_count_as_failing_and_sizes_without_a_transition_are_le
     # Every width that is not impossible is fitted: one half is between n/d, below which nothing is, and the first.
     for size in curve.sizes:
         assert size.n / 5 <= size.k.low <= size.k.high < 2 * math.ceil(size.n / 10) + 0.3
+
+
+def test_cells_below_the_line_count_as_they_were_measured() -> None:
+    """A tolerance may be so large that problems are fitted where none can be interpolated."""
+    found = planted(lambda n: 0.12 * n, 5, np.random.default_rng(7), labels="normal", tolerance=0.5)
+    (curve,) = Scaling.of([found]).curves
+    assert curve.excess.high < 0
+    assert holds(curve.laws.exponent, 1)
 
 
 def test_what_is_refused() -> None:

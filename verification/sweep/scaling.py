@@ -223,7 +223,8 @@ def _curve(diagram: Diagram, level: float) -> Curve:
         )
     columns, bands = [], []
     for t in held:
-        theorem = t.n / d if plan.config.impossible(t.n, 0) else 0.0
+        # Cells below that were measured speak for themselves: a small residual is not forbidden there, only zero is.
+        theorem = t.n / d if plan.config.impossible(t.n, 0) and not plan.below else 0.0
         bands.append((float(t.low or 0), float(t.high or 0), theorem))
         cells = [cell for cell in diagram.column(t.n) if cell.trials or cell.impossible]
         columns.append(np.array([(c.k, c.trials or plan.trials, c.fitted) for c in cells], dtype=float))
