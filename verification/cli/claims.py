@@ -24,22 +24,13 @@ from .common import (
     write_json,
 )
 from .text import number
+from .verdicts import painted, show_records
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from verification.claim import Claim
     from verification.verify import ClaimReport, VariantReport
-
-_STYLES = {
-    "HOLDS": "green",
-    "SUPPORTED": "green",
-    "VIOLATED": "bold red",
-    "REFUTED": "bold red",
-    "UNDECIDED": "yellow",
-    "VACUOUS": "dim",
-    "MEASURED": "cyan",
-}
 
 
 def _known(slug: str) -> str:
@@ -354,11 +345,6 @@ def _slack(value: float | None) -> str:
     return f"1 + {value - 1:.0e}" if 0 < value - 1 < 1e-3 else number(value, 4 if value < 1e5 else 2)
 
 
-def _outcome(v: VariantReport) -> str:
-    style = _STYLES[v.verdict.value]
-    return f"[{style}]{v.verdict.value}[/{style}]"
-
-
 def _print_reports(out: Console, reports: list[ClaimReport], seed: int, *, points: bool = False) -> None:
     from .tables import table
     from .trends import print_trends
@@ -370,13 +356,13 @@ def _print_reports(out: Console, reports: list[ClaimReport], seed: int, *, point
         listing.add_row(report.id)
         measured = sum(v.trend is not None for v in report.variants)
         if measured:
-            listing.add_row(f"  {measured} trends, below", "[cyan]MEASURED[/cyan]")
+            listing.add_row(f"  {measured} trends, below", painted("MEASURED"))
         for v in report.variants:
             if v.trend is not None:
                 continue
             decided = f"{v.decided}/{v.instances}"
             least, median = _slack(v.min_slack), _slack(v.median_slack)
-            listing.add_row(f"  {v.name}", _outcome(v), decided, str(v.vacuous or ""), least, median)
+            listing.add_row(f"  {v.name}", painted(v.verdict.value), decided, str(v.vacuous or ""), least, median)
     out.print(listing)
     print_trends(out, reports, points=points)
     for report in reports:
@@ -396,7 +382,7 @@ def _explain(out: Console, report: ClaimReport, v: VariantReport) -> None:
 
     name = f"{report.id} ({v.name})"
     if v.verdict.value in ("VIOLATED", "REFUTED"):
-        out.print(f"\n[bold red]{name} is {v.verdict.value}[/bold red]: {v.reason}")
+        out.print(f"\n[bold red]{name} is {v.verdict.value}[/bold red]: {escape(v.reason)}")
         if v.left is not None:
             out.print(f"  left  {v.left!r}\n  right {v.right!r}", markup=False)
         out.print(f"  reproduce: {report.reproduce(v)}", markup=False, soft_wrap=True)
@@ -462,21 +448,7 @@ def _one_instance(slug: str, text: str, *, as_json: bool, output: str | None, no
         return exit_code([report])
     with blamed(slug):
         records = check(claim, claim.domain.build(spec, 0))
-    if as_json:
-        rows = [
-            {"variant": r.variant, "verdict": r.verdict.value, "left": r.left, "right": r.right, "reason": r.reason}
-            for r in records.values()
-        ]
-        write_json({"schema": "jacspec.instance/1", "id": slug, "spec": dict(spec), "records": rows}, output)
-    else:
-        with console(output, no_color) as out:
-            for r in records.values():
-                style = _STYLES[r.verdict.value]
-                out.print(f"{slug} ({r.variant}): [{style}]{r.verdict.value}[/{style}] {r.reason}")
-                if r.left is not None:
-                    out.print(f"  left  {r.left!r}\n  right {r.right!r}\n  slack {r.slack!r}", markup=False)
-    verdicts = {r.verdict.value for r in records.values()}
-    return 1 if "VIOLATED" in verdicts else 0 if "HOLDS" in verdicts else 5
+    return show_records(slug, records, {"spec": dict(spec)}, as_json=as_json, output=output, no_color=no_color)
 
 
 def _junit(reports: list[ClaimReport]) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from . import completion
-from .claims import _STYLES, _known, _slack
+from .claims import _known, _slack
 from .common import Files, Written, command, console, output_options, progress_bar, write_json
 from .text import number
+from .verdicts import exit_code_of, painted, show_records
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -105,12 +106,7 @@ def sharpen(
     if report.interrupted:
         click.echo(f"jacspec: interrupted after {report.evaluations} evaluations", err=True)
         return 130
-    return _exit_code(v.verdict.value for v in report.variants)
-
-
-def _exit_code(verdicts: Any) -> int:
-    found = set(verdicts)
-    return 1 if "VIOLATED" in found else 0 if "HOLDS" in found else 5
+    return exit_code_of(v.verdict.value for v in report.variants)
 
 
 def _choose(report: SearchReport, variant: str | None) -> Sharpness | None:
@@ -126,7 +122,7 @@ def _print(out: Console, report: SearchReport) -> None:
     listing.columns[0].no_wrap = True
     listing.add_row(report.id)
     for v in report.variants:
-        verdict = f"[{_STYLES[v.verdict.value]}]{v.verdict.value}[/{_STYLES[v.verdict.value]}]"
+        verdict = painted(v.verdict.value)
         slack = "" if v.slack is None else _slack(max(v.slack, 1.0) if v.verdict.value == "HOLDS" else v.slack)
         factor = "" if v.factor is None else number(v.factor, 5)
         listing.add_row(f"  {v.name}", verdict, slack, factor, v.method, str(v.evaluation or ""))
@@ -191,17 +187,4 @@ def _judge(claim: Claim, path: str, *, as_json: bool, output: str | None, no_col
     if claim.kind in (Kind.MEAN, Kind.ASYMPTOTIC):
         raise InputError("SLUG", repr(claim.id), "a claim that is judged on one instance")
     records = check(claim, load_witness(path, claim))
-    if as_json:
-        rows = [
-            {"variant": r.variant, "verdict": r.verdict.value, "left": r.left, "right": r.right, "reason": r.reason}
-            for r in records.values()
-        ]
-        write_json({"schema": "jacspec.instance/1", "id": claim.id, "witness": path, "records": rows}, output)
-    else:
-        with console(output, no_color) as out:
-            for r in records.values():
-                style = _STYLES[r.verdict.value]
-                out.print(f"{claim.id} ({r.variant}): [{style}]{r.verdict.value}[/{style}] {r.reason}")
-                if r.left is not None:
-                    out.print(f"  left  {r.left!r}\n  right {r.right!r}\n  slack {r.slack!r}", markup=False)
-    return _exit_code(r.verdict.value for r in records.values())
+    return show_records(claim.id, records, {"witness": path}, as_json=as_json, output=output, no_color=no_color)

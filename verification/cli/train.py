@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -178,7 +179,11 @@ def train(
                 _print_certificate(out, rule.certificate)
             files.print(out)
             if not quiet and not interrupted:
-                out.print(_next(reading.same(data, [name]), plot), markup=False, soft_wrap=True)
+                out.print(
+                    _next(reading.same(data, [name]), plot, save if run.status != "diverged" else None),
+                    markup=False,
+                    soft_wrap=True,
+                )
     files.settle()
     if interrupted:
         click.echo(f"jacspec: {run.reason}", err=True)
@@ -376,7 +381,9 @@ def _compared(run: Trajectory, g: Guarantee, aim: float) -> tuple[int | None, st
     return needed, faster, shorter
 
 
-def _next(data: str, plot: str | None) -> str:
+def _next(data: str, plot: str | None, saved: str | None) -> str:
+    if saved is not None:
+        return f"Next: jacspec certify {shlex.quote(saved)} --polish 5   (is zero loss attained nearby?)"
     if plot is None:
         return "Next: add --plot run.png   (the run against its bounds, in one picture)"
     return f"Next: jacspec widths {data}   (what each theorem asks for)"
