@@ -26,6 +26,7 @@ WORDS = {
     "train": [UNIT],
     "certify": ["run.npz"],
     "phase": [],
+    "scaling": ["5.db"],
     "sharpen": ["schur-bounds"],
     "report": ["--data", UNIT],
     "campaign": [],
