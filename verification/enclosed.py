@@ -110,6 +110,9 @@ NARROW = "narrow"
 _TOO_WIDE = 1000.0
 #: The relative width at which a smallest eigenvalue is narrow enough, and the size at which it may be zero.
 _RELATIVE, _ZERO = 1e-9, 1e-50
+#: Roundings per dimension of an eigenvalue, up to 48 rows: the error of a factorisation, and the distance of the shift
+#: from the guess, which is tried again ten times as far away where it fails.
+_ROUNDINGS = 32
 #: What may be lost where the largest entry is near 1.
 UNDERFLOW = 2.0**-300
 #: Of numbers that underflow themselves no more is promised, and of those beyond the second nothing.
@@ -174,31 +177,31 @@ def _in_units(x: float, exponent: int, most: float) -> float:
 
 
 def eigenvalue_width(found: Estimate, S: Floats, rad: Floats | None, *, smallest: bool) -> Gap | None:
-    """What is promised of an extreme eigenvalue: ``8 (n + 3) u ||S||``, and twice as much as the radii move it.
+    """What is promised of an extreme eigenvalue: ``32 (n + 3) u ||S||``, and twice as much as the radii move it.
 
     A smallest one of exact data besides: 1e-9 of itself, 1e-50 ||S|| where it may be zero.
     """
     B, e = scaled_down(S)
     norm, moved = float(np.linalg.norm(B, 2)), size_of(rad, e)
-    promised = 8 * (len(S) + 3) * UNIT_ROUNDOFF * norm + 2 * moved
+    promised = _ROUNDINGS * (len(S) + 3) * UNIT_ROUNDOFF * norm + 2 * moved
     if smallest and rad is None:
         promised = min(promised, max(_RELATIVE * _in_units(abs(found.value), e, norm), _ZERO * norm))
     return width(found.radius, promised, e)
 
 
 def largest_width(found: Estimate, norm: float, dimension: int, moved: float, exponent: int) -> Gap | None:
-    """What is promised of a largest singular value: ``8 dim u ||A||``, and twice what the radii move it (`moved`)."""
-    return width(found.radius, 8 * dimension * UNIT_ROUNDOFF * norm + 2 * moved, exponent)
+    """What is promised of a largest singular value: ``32 dim u ||A||``, and twice what the radii move it (`moved`)."""
+    return width(found.radius, _ROUNDINGS * dimension * UNIT_ROUNDOFF * norm + 2 * moved, exponent)
 
 
 def singular_width(found: Estimate, norm: float, dimension: int, moved: float, exponent: int) -> Gap | None:
     r"""What is promised of a smallest singular value, in units of 2^exponent.
 
-    ``8 dim u ||A||^2 / sigma``, as squares are bounded, but at most 1e-9 sigma (1e-50 ||A|| where it may be zero); with
-    radii that move A by `moved` (Frobenius norm), twice that more and ``8 dim u ||A||``.
+    ``32 dim u ||A||^2 / sigma``, as squares are bounded, but at most 1e-9 sigma (1e-50 ||A|| where it may be zero);
+    with radii that move A by `moved` (Frobenius norm), twice that more and ``32 dim u ||A||``.
     """
     sigma = _in_units(found.value, exponent, norm)
-    unit = 8 * dimension * UNIT_ROUNDOFF * norm
+    unit = _ROUNDINGS * dimension * UNIT_ROUNDOFF * norm
     fine = max(_RELATIVE * sigma, _ZERO * norm)
     if sigma > 0:
         fine = min(fine, unit * norm / sigma)

@@ -63,7 +63,7 @@ def promised(A: Floats, rad: Floats | None, exponent: int) -> tuple[Floats, Floa
     moved, top = np.outer(a, q) + np.outer(q, a) + np.outer(q, q), np.outer(a, a)
     unit = 2 * (A.shape[1] + 1) * UNIT_ROUNDOFF
     scale = 2.0 ** (2 * e - exponent)
-    plain, fine = (scale * (2 * moved + u * top + UNDERFLOW) for u in (unit, unit * 2.0**-25))
+    plain, fine = (scale * (2 * moved + u * top + UNDERFLOW) for u in (unit, unit * 2.0**-19))
     return scale * top, plain, fine
 
 

@@ -157,8 +157,8 @@ CLAIM = Claim(
         Variant("largest", r"|\|J\| - \sigma'| \le \operatorname{rad}'"),
         Variant(
             NARROW,
-            r"\operatorname{rad} \le \min(8 (n+k+d) u \|J\|^2/\sigma, \max(10^{-9} \sigma, 10^{-50} \|J\|)),\ "
-            r"\operatorname{rad}' \le 8 (n+k+d) u \|J\|, \text{ of exact data}",
+            r"\operatorname{rad} \le \min(32 (n+k+d) u \|J\|^2/\sigma, \max(10^{-9} \sigma, 10^{-50} \|J\|)),\ "
+            r"\operatorname{rad}' \le 32 (n+k+d) u \|J\|, \text{ of exact data}",
         ),
     ),
     sides=sides_of(gaps),

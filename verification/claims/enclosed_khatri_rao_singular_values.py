@@ -113,8 +113,8 @@ CLAIM = Claim(
         Variant("largest", r"|\|X * X\| - \sigma'| \le \operatorname{rad}'"),
         Variant(
             NARROW,
-            r"\operatorname{rad} \le \min(8 (n+2d) u \|X*X\|^2/\sigma, \max(10^{-9} \sigma, 10^{-50} \|X*X\|)),\ "
-            r"\operatorname{rad}' \le 8 (n+2d) u \|X*X\|",
+            r"\operatorname{rad} \le \min(32 (n+2d) u \|X*X\|^2/\sigma, \max(10^{-9} \sigma, 10^{-50} \|X*X\|)),\ "
+            r"\operatorname{rad}' \le 32 (n+2d) u \|X*X\|",
         ),
     ),
     sides=sides_of(gaps),

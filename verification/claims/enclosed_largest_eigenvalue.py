@@ -87,7 +87,7 @@ CLAIM = Claim(
     domain=symmetric_domain(),
     variants=(
         Variant("enclosed", r"|\lambda_{\max}(A) - \lambda| \le \operatorname{rad}"),
-        Variant(NARROW, r"\operatorname{rad} \le 8 (n+3) u \|A\| + 2 \|\text{radii of the data}\|_F"),
+        Variant(NARROW, r"\operatorname{rad} \le 32 (n+3) u \|A\| + 2 \|\text{radii of the data}\|_F"),
     ),
     sides=sides_of(gaps),
     exact=True,

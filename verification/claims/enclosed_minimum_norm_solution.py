@@ -125,7 +125,7 @@ def widths(instance: Instance) -> Gaps:
     spread = size_of(instance.arrays.get("r_radius"))
     moved = size_of(instance.arrays.get("D_radius"), e) * float(np.linalg.norm(X, axis=1).max())
     kappa, inverse = s.sigma_max.upper / s.sigma_min.lower, s.inverse_norm.value
-    unit = 8 * (len(X) + D.shape[1] + X.shape[1]) * UNIT_ROUNDOFF
+    unit = 32 * (len(X) + D.shape[1] + X.shape[1]) * UNIT_ROUNDOFF
     shift = math.ldexp(moved, e + f) * inverse  # of J, relative to sigma_min
     relative = unit * kappa**2 + 4 * shift
     error = s.norm.value * relative + 4 * spread * inverse
@@ -233,8 +233,8 @@ CLAIM = Claim(
         Variant("inverse-norm", r"|\|J^+\| - \nu'| \le \operatorname{rad}'"),
         Variant(
             NARROW,
-            r"\operatorname{error} \le 8 (n+k+d) u \kappa(J)^2 \|J^+ r\|,\ "
-            r"\operatorname{rad}' \le 8 (n+k+d) u \kappa(J)^2 \|J^+\|, \text{ of exact data}",
+            r"\operatorname{error} \le 32 (n+k+d) u \kappa(J)^2 \|J^+ r\|,\ "
+            r"\operatorname{rad}' \le 32 (n+k+d) u \kappa(J)^2 \|J^+\|, \text{ of exact data}",
         ),
     ),
     sides=sides_of(gaps),

@@ -188,7 +188,7 @@ CLAIM = Claim(
         Variant("residual", r"\|M^\top A M - I - D\| \le \text{the bound of its rounding}"),
         Variant(
             NARROW,
-            r"\operatorname{rad} \le 8 (n+3) u \|A\| + 2 \|\text{radii of the data}\|_F; "
+            r"\operatorname{rad} \le 32 (n+3) u \|A\| + 2 \|\text{radii of the data}\|_F; "
             r"\text{ of exact data } \le \max(10^{-9} |\lambda|, 10^{-50} \|A\|) \text{ as well}",
         ),
     ),

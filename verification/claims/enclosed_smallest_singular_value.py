@@ -88,7 +88,7 @@ CLAIM = Claim(
         Variant("enclosed", r"|\sigma_{\min}(A) - \sigma| \le \operatorname{rad}, \text{ 0 where singular}"),
         Variant(
             NARROW,
-            r"\operatorname{rad} \le \min(8 (n+m) u \|A\|^2/\sigma, \max(10^{-9} \sigma, 10^{-50} \|A\|)), "
+            r"\operatorname{rad} \le \min(32 (n+m) u \|A\|^2/\sigma, \max(10^{-9} \sigma, 10^{-50} \|A\|)), "
             r"\text{ of exact data}",
         ),
     ),

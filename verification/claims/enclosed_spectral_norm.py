@@ -78,7 +78,7 @@ CLAIM = Claim(
     domain=domain_of("matrices", {"n": 6, "m": 6}, {"A": ("n", "m")}, ("A",), "A"),
     variants=(
         Variant("enclosed", r"|\|A\| - \sigma| \le \operatorname{rad}"),
-        Variant(NARROW, r"\operatorname{rad} \le 8 (n+m) u \|A\| + 2 \|\text{radii of the data}\|_F"),
+        Variant(NARROW, r"\operatorname{rad} \le 32 (n+m) u \|A\| + 2 \|\text{radii of the data}\|_F"),
     ),
     sides=sides_of(gaps),
     exact=True,
