@@ -86,7 +86,7 @@ def test_every_text_of_a_claim_is_rendered(slug: str) -> None:
     """All of a statement's LaTeX becomes MathML, and the cut into segments loses no letter."""
     claim = load(slug)
     texts = [v.statement for v in claim.variants] + [m.why for m in claim.mutants]
-    texts += [*(a.text for a in claim.assumptions), claim.proof, claim.title]
+    texts += [*(a.text for a in claim.assumptions), claim.proof, claim.title, claim.source]
     for shown in [markup(claim.statement, display=True), *map(markup, texts)]:
         assert "<code>" not in shown
         assert "\\" not in Page(shown).text

@@ -35,13 +35,14 @@ def test_dollars_are_where_formulas_begin_and_end() -> None:
     text = r"for $x_i$ (or $\|X\|$-Lipschitz), at $\eta \le 1$."
     assert "".join(piece for _, piece in pieces(text)) == text.replace("$", "")
     assert typed(text) == "for x_i (or ||X||-Lipschitz), at eta <= 1."
+    assert pieces("worth $5") == ((False, "worth $5"),)
 
 
 @pytest.mark.parametrize("slug", SLUGS)
 def test_every_text_of_a_claim_can_be_read_in_a_terminal(slug: str) -> None:
     claim = load(slug)
     texts = [v.statement for v in claim.variants] + [m.why for m in claim.mutants]
-    texts += [*(a.text for a in claim.assumptions), claim.proof, claim.title]
+    texts += [*(a.text for a in claim.assumptions), claim.proof, claim.title, claim.source]
     for source, shown in [(claim.statement, typed_formula(claim.statement)), *((text, typed(text)) for text in texts)]:
         assert shown.isascii(), shown
         assert not re.search(r"[\\$]", shown), shown

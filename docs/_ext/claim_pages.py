@@ -73,7 +73,7 @@ def plain(text: str) -> str:
 def linked(text: str, slugs: Iterable[str], own: str = "") -> str:
     """`plain`, with formulas between dollars, the slugs of other claims as links and ``words in backticks`` as code."""
     slugs = set(slugs)
-    if "$" in text:
+    if "$" in text and any(is_formula for is_formula, _ in pieces(text)):
         return "".join(f"${piece}$" if formula else linked(piece, slugs, own) for formula, piece in pieces(text))
     names = "|".join(re.escape(slug) for slug in sorted(slugs, key=len, reverse=True))
     pattern = re.compile(rf"`+(?P<code>[^`]+)`+|(?<![\w-])(?P<slug>{names})(?![\w-])|docs/(?P<page>\w+)\.md")

@@ -136,7 +136,7 @@ CLAIM = Claim(
     id="covariance-hermite-bound",
     title=r"$\lambda(X)$ from below by the Khatri-Rao powers of the data",
     statement=r"\lambda(X) \ge \mu_r^2 \, \sigma_{\min}(X^{*(r+1)})^2 \text{ for every } r \ge 0",
-    source="Oymak & Soltanolkotabi, arXiv 1902.04674 (r = 1)",
+    source="Oymak & Soltanolkotabi, arXiv 1902.04674 ($r = 1$)",
     kind=Kind.LOWER,
     # Equalities, which no precision decides, are among the extremal instances: n = 1, two rows, orthogonal rows, and
     # polynomials of degree at most 2.

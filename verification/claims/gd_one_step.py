@@ -151,7 +151,7 @@ CLAIM = Claim(
         r"\|r_{t+1}\| \le \|r_t\| - c_t \eta \frac{\|J_t^\top r_t\|^2}{\|r_t\|}, \quad "
         r"c_t = 1 - \tfrac12 \eta \beta^2 - \tfrac12 \eta L \|r_t\|, \quad \|J_t\| \le \beta"
     ),
-    source="Oymak & Soltanolkotabi, arXiv 1902.04674; the forms with Jbar and sigma_min: jacspec",
+    source=r"Oymak & Soltanolkotabi, arXiv 1902.04674; the forms with $\bar J$ and $\sigma_{\min}$: jacspec",
     kind=Kind.UPPER,
     domain=descents(
         ("network", "quadratic", "quadratic", "quadratic", "piecewise"),

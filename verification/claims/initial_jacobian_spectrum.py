@@ -244,7 +244,7 @@ CLAIM = Claim(
         r"\sigma_{\min}(J(W_0))^2 \ge (1-\epsilon) \|v\|^2 \lambda(X) \text{ except with probability } "
         r"n [e^{-\epsilon}/(1-\epsilon)^{1-\epsilon}]^m,\ m = \lambda(X) \|v\|^2/(\|v\|_\infty^2 B_1^2 \|X\|^2)"
     ),
-    source="Oymak & Soltanolkotabi, arXiv 1902.04674 (with B = B1, which is what the proof uses)",
+    source="Oymak & Soltanolkotabi, arXiv 1902.04674 (with $B = B_1$, which is what the proof uses)",
     kind=Kind.PROBABILITY,
     domain=initializations(
         ("softplus", "relu", "tanh", "gelu", "erf", "leaky_relu"),

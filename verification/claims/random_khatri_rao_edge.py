@@ -93,7 +93,7 @@ CLAIM = Claim(
         r"\sigma_{\min}(X*X)^2 \to (1 - 1/d)(1 - \sqrt{n/p})^2,\ p = (d-1)(d+2)/2; \quad "
         r"\|X*X\|^2 \approx n/d + 1; \quad \|X\| \to 1 + \sqrt{n/d}"
     ),
-    source="jacspec; docs/theory.md section 6; Marchenko & Pastur 1967 for the rows x x^T - I/d",
+    source=r"jacspec; docs/theory.md section 6; Marchenko & Pastur 1967 for the rows $x x^\top - I/d$",
     kind=Kind.ASYMPTOTIC,
     domain=RANDOM_ROWS,
     variants=tuple(Variant(law.name, statement) for law, statement in zip(LAWS, _STATEMENTS, strict=True)),

@@ -139,7 +139,7 @@ def _print_claim(out: Console, c: Claim) -> None:
     lines = [
         ("kind", ", ".join(k.value for k in c.kinds)),
         ("statement", typed_formula(c.statement)),
-        ("source", c.source),
+        ("source", typed(c.source)),
         ("instances", c.domain.name),
     ]
     lines += [(v.name, typed(v.statement)) for v in c.variants]

@@ -44,7 +44,7 @@ def pieces(text: str) -> tuple[tuple[bool, str], ...]:
     >>> pieces(r"the $n$-fold product")
     ((False, 'the '), (True, 'n'), (False, '-fold product'))
     """
-    if "$" in text:
+    if text.count("$") % 2 == 0 and "$" in text:  # one alone is money
         return tuple((i % 2 == 1, piece) for i, piece in enumerate(text.split("$")) if piece)
     if "\\" not in text:
         return ((False, text),)
