@@ -79,7 +79,9 @@ def _short(value: object, limit: int = 60) -> str:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` when a known name is near, else the empty string."""
-    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    names = list(known)
+    turned = [other for other in names if sorted(other) == sorted(name.lower())]  # =< for <=
+    near = turned or difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

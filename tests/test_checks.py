@@ -206,6 +206,7 @@ def test_choice_and_suggestion() -> None:
     assert check_choice("m", "b", iter(["a", "b"])) == "b"
     assert suggestion("Tahn", ["tanh", "relu"]) == "; did you mean 'tanh'?"
     assert suggestion("zzzz", ["tanh", "relu"]) == ""
+    assert suggestion("=<", ["<", "<="]) == "; did you mean '<='?"
 
 
 @pytest.mark.parametrize(

@@ -356,7 +356,8 @@ def load_own(reference: str) -> Claim:
     if not is_file(reference):
         entry = installed().get(reference)
         if entry is None:
-            raise ClaimError("SLUG", repr(reference), "a claim that `jacspec claims` lists")
+            hint = suggestion(reference, [*SLUGS, *installed()])
+            raise ClaimError("SLUG", repr(reference), f"a claim that `jacspec claims` lists{hint}")
         return _load_installed(entry)
     path, separator, name = reference.partition("::")
     found = load_file(path)
