@@ -116,6 +116,16 @@ def test_results_are_shown_where_a_file_cannot_be_written_any_more(
         assert err.count("\n") == 1
         assert f"{options[-2].replace('-o', '--output')}: got '{options[-1]}'" in err.replace("----", "--")
         assert "(No space left on device)" in err
+    import verification.report
+
+    def breaks(found: Any) -> str:
+        raise ZeroDivisionError("an error of the program itself")
+
+    monkeypatch.setattr(verification.report, "render", breaks)
+    assert main([*words, "--html", "x.html"]) == 3
+    out, err = capsys.readouterr()
+    assert "schur-bounds" in out
+    assert "ZeroDivisionError" in err
     import jacspec.training.trajectory as trajectory
 
     monkeypatch.setattr(trajectory, "atomic", full)

@@ -117,7 +117,7 @@ class Files:
 
     def __init__(self) -> None:
         self._done: list[str] = []
-        self._failed: InputError | None = None
+        self._failed: Exception | None = None
 
     def say(self, path: str | None, done: str) -> None:
         """`done` is said of a file that is there already, if one was wanted."""
@@ -132,6 +132,8 @@ class Files:
             write(path)
         except (InputError, OSError) as error:
             self._failed = self._failed or _unwritten(option, path, error)
+        except Exception as error:  # of the program itself: it is raised as well, once the results are out
+            self._failed = self._failed or error
         else:
             self.say(path, done)
 
