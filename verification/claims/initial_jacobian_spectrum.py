@@ -305,17 +305,17 @@ CLAIM = Claim(
     extremal=(
         # Orthonormal rows: Sigma is a multiple of the identity, so every matrix of rank one counts; the paper's width.
         {"n": 4, "d": 4, "rows": "orthogonal", "phi": "relu", "chance": 0.1, "eps": 0.5, "scale": 1e-3},
-        # A wide gap above lambda_1: the sharp lower tail gains, and max for min is far off.
-        {"n": 2, "d": 2, "rows": "parallel", "angle": 0.4, "phi": "softplus", "chance": 0.1, "eps": 0.8},
-        # Two units, one row: sigma_min = 0 with probability 1/4, and Chernoff's bound is 0.39. As tight as it gets.
-        {"n": 1, "d": 1, "rows": "line", "phi": "relu", "chance": 0.39, "k": 2},
-        {"n": 3, "d": 3, "rows": "repeated", "phi": "relu"},
         # One unit has all the weight; one slope is 7.5 times the other; four rows, each of which two units may miss;
         # two rows that hardly any unit tells apart. So few units are promised nothing.
         {"n": 1, "d": 1, "rows": "line", "phi": "relu", "chance": 0.3, "k": 8, "v": "spike"},
         {"n": 1, "d": 1, "rows": "line", "phi": "leaky_relu:slope=-7.5", "chance": 0.1, "k": 2},
         {"n": 4, "d": 4, "rows": "orthogonal", "phi": "relu", "chance": 0.39, "k": 2},
         {"n": 2, "d": 2, "rows": "parallel", "angle": 0.01, "phi": "relu", "chance": 0.1, "k": 8},
+        # A wide gap above lambda_1: the sharp lower tail gains, and max for min is far off.
+        {"n": 2, "d": 2, "rows": "parallel", "angle": 0.4, "phi": "softplus", "chance": 0.1, "eps": 0.8},
+        # Two units, one row: sigma_min = 0 with probability 1/4, and Chernoff's bound is 0.39. As tight as it gets.
+        {"n": 1, "d": 1, "rows": "line", "phi": "relu", "chance": 0.39, "k": 2},
+        {"n": 3, "d": 3, "rows": "repeated", "phi": "relu"},
     ),
     proof=(
         r"Matrix Chernoff (Tropp) for the sum over $l$ of $v_l^2 (\phi'(Xw_l) \phi'(Xw_l)^\top) \circ (XX^\top)$, "

@@ -145,12 +145,6 @@ def _nothing_moves(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
     return {"mutant": _flips(instance, m, lambda r: bounds.relu_small(k, m.number(t)))}
 
 
-def _first_power(instance: Instance, m: Arithmetic) -> Mapping[str, Sides]:
-    k, t = m.number(float(len(instance["v"]))), threshold(instance.problem)[0]
-    small = bounds.relu_small(k, m.number(t))
-    return {"mutant": _flips(instance, m, lambda r: small + m.number(r) / m.number(t))}
-
-
 def _failure(of: Callable[[Instance], float]) -> Callable[[Instance], Mapping[str, float]]:
     return lambda problem: {"mutant": of(problem)}
 
@@ -199,7 +193,6 @@ CLAIM = Claim(
             "one-row", "one row's failure probability for all $n$", _one_row, _failure(lambda p: threshold(p, 1)[1])
         ),
         Mutant("nothing-moves", "flips without $R^2/t^2$", _nothing_moves, _failure(lambda p: threshold(p)[1])),
-        Mutant("first-power", "$R/t$ in place of $R^2/t^2$", _first_power, _failure(lambda p: threshold(p)[1])),
         Mutant("half-flips", "half of the bound at the best $t$", _half_flips, _failure(lambda p: radius(p)[1])),
         Mutant(
             "square-root", "$(k R)^{1/2}$ in place of $(k R)^{2/3}$", _square_root, _failure(lambda p: radius(p)[1])
