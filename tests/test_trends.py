@@ -416,6 +416,7 @@ def test_the_docs_show_every_law() -> None:
             assert f"\n {own.name} " in page, own.name
 
 
-def test_the_list_of_claims_counts_trends(capsys) -> None:
-    assert main(["claims", "--no-color"]) == 0
-    assert f"{len(corollary.LAWS)} trends" in capsys.readouterr().out
+def test_a_claim_in_full_shows_every_law(capsys) -> None:
+    assert main(["claims", corollary.CLAIM.id, "--no-color"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n{own.name} " in shown for own in corollary.LAWS)
