@@ -70,6 +70,8 @@ class _SerialBlas:
         with self._lock:
             if self._inside == 0:
                 if self._controller is None:  # looks through every loaded library: a millisecond, once
+                    # SciPy brings a BLAS of its own, which would not be found if it were loaded later.
+                    import scipy.linalg  # noqa: F401
                     from threadpoolctl import ThreadpoolController
 
                     self._controller = ThreadpoolController()

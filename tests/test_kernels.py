@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import os
+import subprocess
+import sys
 import threading
 
 import naive
@@ -163,6 +167,22 @@ def test_blas_setting_survives_two_callers_at_once():
         for thread in callers:
             thread.join()
         assert blas_threads() == {2}
+
+
+def test_blas_that_is_loaded_late_is_serial_too() -> None:
+    """SciPy brings a BLAS of its own, which claims load when they first need it."""
+    script = (
+        "from threadpoolctl import threadpool_info\n"
+        "from jacspec._jit import serial_blas\n"
+        "with serial_blas:\n"
+        "    import scipy.linalg\n"
+        "    print(sorted(i['num_threads'] for i in threadpool_info() if i['user_api'] == 'blas'))\n"
+    )
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert set(ast.literal_eval(done.stdout)) == {1}
 
 
 def test_threads_is_the_affinity(monkeypatch):

@@ -28,6 +28,7 @@ import numpy as np
 
 from jacspec import InputError, __version__, enclosure
 from jacspec._files import atomic
+from jacspec._jit import serial_blas
 
 from .domains import ALL_ACTIVATIONS
 from .hard_matrices import (
@@ -256,14 +257,13 @@ def run_block(slug: str, seed: int, number: int, cases: int | None = None) -> Bl
         The first so many of it.
     """
     from flint import fmpq
-    from threadpoolctl import threadpool_limits
 
     module: Any = importlib.import_module(f"verification.claims.{slug.replace('-', '_')}")
     claim: Claim = module.CLAIM
     smallest = _smallest(module)
     rng = np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(slug.encode()), number]))
     block = Block(slug, number)
-    with threadpool_limits(1), np.errstate(under="ignore"):
+    with serial_blas, np.errstate(under="ignore"):
         for _ in range(CASES[slug] if cases is None else cases):
             instance = claim.domain.build(draw(slug, rng), 0)
             block.cases += 1

@@ -422,6 +422,7 @@ def _explain_mutants(out: Console, reports: list[ClaimReport], data: str | None)
 
 def _one_instance(slug: str, text: str, *, as_json: bool, output: str | None, no_color: bool) -> int:
     """Judge one instance in full: what a reproduction command does."""
+    from jacspec._jit import serial_blas
     from verification.claim import Kind, check
     from verification.claims import load
     from verification.instances import parse_spec
@@ -446,7 +447,7 @@ def _one_instance(slug: str, text: str, *, as_json: bool, output: str | None, no
             with console(output, no_color) as out:
                 _print_reports(out, [report], seed)
         return exit_code([report])
-    with blamed(slug):
+    with blamed(slug), serial_blas:  # as in the run that found it, so that every bit is the same
         records = check(claim, claim.domain.build(spec, 0))
     return show_records(slug, records, {"spec": dict(spec)}, as_json=as_json, output=output, no_color=no_color)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from jacspec import InputError
+from jacspec._jit import serial_blas
 
 from ..claim import Claim, Kind
 from .portfolio import Search, Spent
@@ -47,14 +48,12 @@ def sharpen(
     InputError
         For kinds that have no slack.
     """
-    from threadpoolctl import threadpool_limits
-
     options = options or SearchOptions()
     claim = _deterministic(claim)
     _check(claim, options)
     search = Search(claim, options, tick)
     interrupted = False
-    with threadpool_limits(1), np.errstate(all="ignore"):
+    with serial_blas, np.errstate(all="ignore"):
         try:
             search.run()
         except Spent:

@@ -13,6 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from jacspec._jit import serial_blas
+
 from ..claim import Claim, Kind, Mutant
 from .deterministic import fuzz
 from .random import expectation, probability
@@ -46,11 +48,9 @@ def verify_claim(claim: Claim, options: Options) -> ClaimReport:
     ClaimReport
         The same bits for the same options.
     """
-    from threadpoolctl import threadpool_limits
-
     start = time.perf_counter()
     # Instances are small: a second BLAS thread only costs, and one thread fixes the order of every sum.
-    with threadpool_limits(1), np.errstate(under="ignore"):
+    with serial_blas, np.errstate(under="ignore"):
         found: dict[str, VariantReport] = {}
         # The parts that are random share the claim's error level.
         drawn = sum(kind in (Kind.PROBABILITY, Kind.MEAN) for kind in claim.kinds)
