@@ -129,7 +129,7 @@ def test_race_phase(race):
 
     found = {
         f"jacspec, {threads()} processes": swept,
-        "jacspec run_trials, one core": ours,
+        "jacspec run_trials, one process": ours,
         **jax_contenders(parts),
         **torch_contenders(parts),
     }
