@@ -80,8 +80,8 @@ def _short(value: object, limit: int = 60) -> str:
 def suggestion(name: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` when a known name is near, else the empty string."""
     names = list(known)
-    turned = [other for other in names if sorted(other) == sorted(name.lower())]  # =< for <=
-    near = turned or difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    near = near or [other for other in names if sorted(other) == sorted(name.lower())]  # =< for <=
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

@@ -293,7 +293,7 @@ def share_interval(trials: int, failures: int, level: float, doubtful: int = 0) 
     Examples
     --------
     >>> [round(p, 4) for p in share_interval(100, 3, 0.99)]
-    [0.0021, 0.1224]
+    [0.0008, 0.1408]
     """
     failed = failures + check_int("doubtful", doubtful, minimum=0)
     _check_counts(trials, failed)
