@@ -79,9 +79,10 @@ def _short(value: object, limit: int = 60) -> str:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` when a known name is near, else the empty string."""
-    names = list(known)
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
-    near = near or [other for other in names if sorted(other) == sorted(name.lower())]  # =< for <=
+    names, typed = list(known), name.lower()
+    swapped = {typed[:i] + typed[i + 1] + typed[i] + typed[i + 2 :] for i in range(len(typed) - 1)}  # =< for <=
+    near = [other for other in names if other in swapped]
+    near = near or difflib.get_close_matches(typed, names, n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

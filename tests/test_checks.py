@@ -207,6 +207,7 @@ def test_choice_and_suggestion() -> None:
     assert suggestion("Tahn", ["tanh", "relu"]) == "; did you mean 'tanh'?"
     assert suggestion("zzzz", ["tanh", "relu"]) == ""
     assert suggestion("=<", ["<", "<="]) == "; did you mean '<='?"
+    assert suggestion("rellu", ["lrelu", "relu"]) == "; did you mean 'relu'?"
 
 
 @pytest.mark.parametrize(
